@@ -1,0 +1,1 @@
+"""Where work lands: one module per CRM."""

@@ -1,0 +1,1 @@
+"""How a fact travels: intake, lanes, timers; owns time and retries."""

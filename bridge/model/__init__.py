@@ -1,0 +1,1 @@
+"""What is true: frozen values, standard library only (and phonenumbers, behind `phone`)."""

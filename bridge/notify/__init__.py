@@ -1,0 +1,1 @@
+"""How people hear: one module per channel."""

@@ -1,0 +1,1 @@
+"""What should happen: values in, values out. Nothing here waits, asks the time or rolls dice."""

@@ -1,0 +1,1 @@
+"""Connections we hold to the places that facts come from."""

@@ -1,0 +1,373 @@
+"""The tables. Instants are doubles (seconds since 1970 UTC), ids are text, documents are JSON text written by us.
+
+The columns of the record tables carry the names of the fields in `model.crm`, so that one mapping serves both.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts by itself only in INTEGER PRIMARY KEY
+
+event = Table(
+    "event",  # the journal
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("type", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("call_key", String),
+    Column("occurred_at", Double, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String, nullable=False),  # pending | done | failed
+    Column("handled_at", Double),
+    Column("problem", Text),
+    UniqueConstraint("source", "event_id"),
+)
+Index(
+    "ix_event_pending", event.c.id, sqlite_where=event.c.state == "pending", postgresql_where=event.c.state == "pending"
+)
+Index("ix_event_call_key", event.c.call_key)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("source", String, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("content_type", String),
+    Column("body", LargeBinary, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("state", String, nullable=False),  # waiting | replayed | dropped
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("source", String, nullable=False),
+    Column("platform_call_id", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("direction", String, nullable=False),
+    Column("raw_number", String),
+    Column("client_number", String),
+    Column("client_name", String),
+    Column("raw_line", String),
+    Column("line_number", String),
+    Column("queue", String),
+    Column("outcome", String),
+    Column("missed_reason", String),
+    Column("answered_by", String),  # employee id
+    Column("last_talker", String),  # employee id
+    Column("started_at", Double, nullable=False),
+    Column("answered_at", Double),
+    Column("ended_at", Double),
+    Column("recording_url", String),
+    Column("voicemail_url", String),
+    Column("incomplete", Boolean, nullable=False),
+    Column("listed", Boolean, nullable=False),  # internal and blocked calls are counted, not listed
+    Column("unknown_party", String),  # who answered or called, when no employee has that name (D18)
+    Column("lead_id", String),
+    Column("contact_id", String),
+    Column("deal_id", String),
+    Column("branch", String),
+    Column("scenario", String),
+    Column("judge_at", Double),  # when the ended call is settled; null: nothing is due
+    Column("pickup_judged", Boolean, nullable=False),
+    Column("judged_at", Double),
+    Column("matrix", String),  # the scenario version it began with
+    Column("revision", Integer, nullable=False),
+    Column("body", Text, nullable=False),  # the whole model.call.Call
+    Column("client_before", Text),  # the client's records when the call began
+    Column("steps", Text),  # the steps that a platform pushed, to fold them again when one comes late
+    Column("version", Integer, nullable=False),
+)
+Index("ix_call_started_at", call.c.started_at)
+Index("ix_call_lane", call.c.lane, call.c.started_at)
+Index(
+    "ix_call_judge_at",
+    call.c.judge_at,
+    sqlite_where=call.c.judge_at.is_not(None),
+    postgresql_where=call.c.judge_at.is_not(None),
+)
+Index("ix_call_live", call.c.source, sqlite_where=call.c.ended_at.is_(None), postgresql_where=call.c.ended_at.is_(None))
+Index(
+    "ix_call_unknown_party",
+    call.c.unknown_party,
+    sqlite_where=call.c.unknown_party.is_not(None),
+    postgresql_where=call.c.unknown_party.is_not(None),
+)
+
+call_alias = Table(
+    "call_alias",  # the keys of calls that turned out to be another call
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("call_id", String, nullable=False),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("fact", String, nullable=False),  # call key or event id
+    Column("call_id", String),
+    Column("occasion", String, nullable=False),
+    Column("decided_at", Double, nullable=False),
+    Column("matrix", String, nullable=False),
+    Column("scenario", String),
+    Column("body", Text, nullable=False),  # effects, reasons, refusals, candidates
+)
+Index("ix_verdict_call_id", verdict.c.call_id)
+
+matrix = Table(
+    "matrix",  # every version of the scenarios that ever decided something
+    metadata,
+    Column("version", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("first_used_at", Double, nullable=False),
+)
+
+contact = Table(
+    "contact",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("phones", Text, nullable=False),
+    Column("emails", Text, nullable=False),
+    Column("owner_id", String),
+    Column("organisation_id", String),
+    Column("origin", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("touched", Boolean, nullable=False),
+)
+Index("ix_contact_created_at", contact.c.created_at)
+
+identity = Table(
+    "identity",  # phone, email: what a contact is found by
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("contact_id", String, primary_key=True),
+)
+
+organisation = Table(
+    "organisation",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("owner_id", String),
+    Column("origin", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("touched", Boolean, nullable=False),
+)
+Index("ix_organisation_created_at", organisation.c.created_at)
+
+lead = Table(
+    "lead",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("owner_id", String),
+    Column("contact_id", String),
+    Column("organisation_id", String),
+    Column("deal_id", String),
+    Column("previous_lead_id", String),
+    Column("source", String, nullable=False),
+    Column("utm", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    Column("branch", String),
+    Column("origin", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("active_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("touched", Boolean, nullable=False),
+)
+Index("ix_lead_contact_id", lead.c.contact_id)
+Index("ix_lead_created_at", lead.c.created_at)
+
+deal = Table(
+    "deal",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("owner_id", String),
+    Column("contact_id", String),
+    Column("organisation_id", String),
+    Column("lead_id", String),
+    Column("origin", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("active_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("touched", Boolean, nullable=False),
+)
+Index("ix_deal_contact_id", deal.c.contact_id)
+Index("ix_deal_created_at", deal.c.created_at)
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("assignee_id", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("due_at", Double),
+    Column("done_at", Double),
+    Column("lead_id", String),
+    Column("contact_id", String),
+    Column("organisation_id", String),
+    Column("deal_id", String),
+    Column("call_id", String),
+    Column("case_id", String),
+    Column("recording_url", String),
+    Column("scenario", String, nullable=False),
+    Column("subject", String),
+    Column("count", Integer, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("branch", String),
+    Column("origin", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_task_assignee_id", task.c.assignee_id, task.c.status, task.c.created_at)
+Index("ix_task_created_at", task.c.created_at)
+Index("ix_task_lead_id", task.c.lead_id)
+Index("ix_task_contact_id", task.c.contact_id)
+Index("ix_task_call_id", task.c.call_id)
+Index(
+    "ix_task_subject",
+    task.c.subject,
+    sqlite_where=task.c.subject.is_not(None),
+    postgresql_where=task.c.subject.is_not(None),
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("lead_id", String),
+    Column("deal_id", String),
+    Column("contact_id", String),
+    Column("task_id", String),
+)
+Index("ix_note_lead_id", note.c.lead_id)
+Index("ix_note_contact_id", note.c.contact_id)
+
+missed_case = Table(
+    "missed_case",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("client", String, nullable=False),
+    Column("client_number", String),
+    Column("line_number", String),
+    Column("attempts", Integer, nullable=False),
+    Column("callbacks", Integer, nullable=False),
+    Column("first_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("task_id", String),
+    Column("status", String, nullable=False),
+    Column("resolved_by", String),
+    Column("resolved_how", String),
+    Column("closed_at", Double),
+    Column("branch", String),
+    Column("origin", String, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("ix_missed_case_client", missed_case.c.client)
+Index("ix_missed_case_first_at", missed_case.c.first_at)
+
+blocked_number = Table(
+    "blocked_number",
+    metadata,
+    Column("number", String, primary_key=True),  # E.164
+    Column("reason", String),
+    Column("added_by", String),
+    Column("added_at", Double, nullable=False),
+)
+
+blocked_key = Table(
+    "blocked_key",  # every spelling under which a blocked number may come
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("number", String, primary_key=True),
+)
+
+employee = Table(
+    "employee",  # a mirror of the configuration, for those who read the store
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("branch", String),
+    Column("email", String),
+    Column("active", Boolean, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("hash", String, nullable=False),
+    Column("scopes", String, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("used_at", Double),
+    Column("revoked_at", Double),
+)
+
+counter = Table(
+    "counter",  # calls that leave no other trace: blocked, internal
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("day", String, primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("system", String, nullable=False),
+    Column("lane", String, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("state", String, nullable=False),  # waiting | sent | dead
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("problem", Text),
+)
+Index(
+    "ix_outbox_waiting",
+    outbox.c.system,
+    outbox.c.next_at,
+    sqlite_where=outbox.c.state == "waiting",
+    postgresql_where=outbox.c.state == "waiting",
+)
