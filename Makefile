@@ -1,0 +1,41 @@
+# Two commands for everybody: `make run` and `make test`. They need python3 (>= 3.11) with venv, and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check lab bench clean
+
+run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
+	$(BIN)/bridge run --config config/demo.toml --simulate day
+
+test: $(VENV)/.dev          ## every test that needs nothing but Python
+	$(BIN)/pytest
+
+check: $(VENV)/.dev         ## format, lint, types, rings, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+lab: $(VENV)/.dev           ## real calls through a real Asterisk (needs root and Debian's packages)
+	tests/lab/run
+
+bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
+	$(BIN)/python bench/ami.py
+	$(BIN)/python bench/webhook.py
+	$(BIN)/python bench/memory.py
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# Exact versions with hashes first, then the project itself, so that no dependency is resolved anew.
+$(VENV)/.run: constraints/run.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: constraints/dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/dev.txt
+	touch $@
