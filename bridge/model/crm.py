@@ -136,7 +136,7 @@ class Deal:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """Something for one employee to do or to know. `subject` makes repeats recognisable (D18: the extension);
-    `count` is how often it happened; `priority` rises with each repeat (D5).
+    `count` is how often it happened; `priority` rises with each repeat (D5); `last_fact` is the fact counted last.
     """  # noqa: D205
 
     id: str
@@ -160,6 +160,7 @@ class Task:
     priority: int = 0
     branch: str | None = None
     origin: str = ""
+    last_fact: str = ""
     created_at: Instant = 0.0
     version: int = 1
 
@@ -169,7 +170,7 @@ class Case:
     """A missed-call case: one open promise to call one client back on one line, however often he tried.
 
     `client` is the client's lane (see model.phone), or the line and day for hidden numbers (D10).
-    `resolved_by` is an employee id, `client` (he got through himself) or None.
+    `resolved_by` is an employee id, `client` (he got through himself) or None. `last_fact` is the fact counted last.
     """
 
     id: str
@@ -188,6 +189,7 @@ class Case:
     closed_at: Instant | None = None
     branch: str | None = None
     origin: str = ""
+    last_fact: str = ""
     version: int = 1
 
 

@@ -4,6 +4,7 @@ an effect twice is the same as doing it once.
 
 from dataclasses import dataclass, field
 
+from bridge.model.call import MissedReason
 from bridge.model.crm import Case, Contact, Deal, Lead, Organisation, Task
 from bridge.model.moment import Instant
 
@@ -45,11 +46,15 @@ class AddTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatTask:
-    """The same again: count up, raise the priority, keep the earlier due time (D5, D18); `text` replaces if given."""
+    """The same again: count up, raise the priority, keep the earlier due time (D5, D18); `text` replaces if given.
+
+    `fact` is what happened again: the fact that was counted last is not counted twice.
+    """
 
     task_id: str
     at: Instant
     text: str | None = None
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +75,20 @@ class OpenCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatCase:
-    """The client tried again: attempts + 1 (D5)."""
+    """The client tried again: attempts + 1 (D5); the same `fact` counts once."""
 
     case_id: str
     at: Instant
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteCallback:
-    """We called back and did not reach him: the attempt is noted, the case stays open (D7)."""
+    """We called back in vain: the attempt is noted, the case stays open (D7); the same `fact` counts once."""
 
     case_id: str
     at: Instant
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +183,8 @@ class Verdict:
     """The scenario that matched (None: no row did), its effects and the reasons, in the order they were found.
 
     `responsible_id` is who owned the client's record; `answerer_id` who of ours talked last; `refusals` are the rows
-    tried before the one that matched.
+    tried before the one that matched. `missed_reason` is the reason as judged (D12, D14), to be kept on the call;
+    `tags` names the cross-cutting rules that had a say (D5, D15 ...).
     """
 
     scenario: str | None
@@ -185,4 +193,5 @@ class Verdict:
     refusals: tuple[Refusal, ...] = ()
     responsible_id: str | None = None
     answerer_id: str | None = None
+    missed_reason: MissedReason | None = None
     tags: tuple[str, ...] = field(default=())
