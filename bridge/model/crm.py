@@ -194,6 +194,19 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something worth reading on a lead, deal, contact or task."""
+
+    id: str
+    text: str
+    at: Instant
+    lead_id: str | None = None
+    deal_id: str | None = None
+    contact_id: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
     """What the CRM knows of one outside person at this moment, all records that his identities reach.
 

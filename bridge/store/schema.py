@@ -44,6 +44,7 @@ event = Table(
 Index(
     "ix_event_pending", event.c.id, sqlite_where=event.c.state == "pending", postgresql_where=event.c.state == "pending"
 )
+Index("ix_event_failed", event.c.id, sqlite_where=event.c.state == "failed", postgresql_where=event.c.state == "failed")
 Index("ix_event_call_key", event.c.call_key)
 
 quarantine = Table(
@@ -57,12 +58,18 @@ quarantine = Table(
     Column("problem", Text, nullable=False),
     Column("state", String, nullable=False),  # waiting | replayed | dropped
 )
+Index(
+    "ix_quarantine_waiting",
+    quarantine.c.id,
+    sqlite_where=quarantine.c.state == "waiting",
+    postgresql_where=quarantine.c.state == "waiting",
+)
 
 call = Table(
     "call",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("key", String, nullable=False, unique=True),
+    Column("id", String, primary_key=True),  # derives from the key, so the key needs no index
+    Column("key", String, nullable=False),
     Column("source", String, nullable=False),
     Column("platform_call_id", String, nullable=False),
     Column("lane", String, nullable=False),
@@ -100,7 +107,7 @@ call = Table(
     Column("steps", Text),  # the steps that a platform pushed, to fold them again when one comes late
     Column("version", Integer, nullable=False),
 )
-Index("ix_call_started_at", call.c.started_at)
+Index("ix_call_started_at", call.c.started_at, call.c.id)
 Index("ix_call_lane", call.c.lane, call.c.started_at)
 Index(
     "ix_call_judge_at",
@@ -109,6 +116,12 @@ Index(
     postgresql_where=call.c.judge_at.is_not(None),
 )
 Index("ix_call_live", call.c.source, sqlite_where=call.c.ended_at.is_(None), postgresql_where=call.c.ended_at.is_(None))
+Index(
+    "ix_call_lead_id",
+    call.c.lead_id,
+    sqlite_where=call.c.lead_id.is_not(None),
+    postgresql_where=call.c.lead_id.is_not(None),
+)
 Index(
     "ix_call_unknown_party",
     call.c.unknown_party,
@@ -121,7 +134,9 @@ call_alias = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("call_id", String, nullable=False),
+    sqlite_with_rowid=False,
 )
+Index("ix_call_alias_call_id", call_alias.c.call_id)
 
 verdict = Table(
     "verdict",
@@ -159,7 +174,7 @@ contact = Table(
     Column("version", Integer, nullable=False),
     Column("touched", Boolean, nullable=False),
 )
-Index("ix_contact_created_at", contact.c.created_at)
+Index("ix_contact_created_at", contact.c.created_at, contact.c.id)
 
 identity = Table(
     "identity",  # phone, email: what a contact is found by
@@ -167,7 +182,9 @@ identity = Table(
     Column("kind", String, primary_key=True),
     Column("value", String, primary_key=True),
     Column("contact_id", String, primary_key=True),
+    sqlite_with_rowid=False,
 )
+Index("ix_identity_contact_id", identity.c.contact_id)
 
 organisation = Table(
     "organisation",
@@ -180,7 +197,7 @@ organisation = Table(
     Column("version", Integer, nullable=False),
     Column("touched", Boolean, nullable=False),
 )
-Index("ix_organisation_created_at", organisation.c.created_at)
+Index("ix_organisation_created_at", organisation.c.created_at, organisation.c.id)
 
 lead = Table(
     "lead",
@@ -204,7 +221,8 @@ lead = Table(
     Column("touched", Boolean, nullable=False),
 )
 Index("ix_lead_contact_id", lead.c.contact_id)
-Index("ix_lead_created_at", lead.c.created_at)
+Index("ix_lead_owner_id", lead.c.owner_id, lead.c.created_at, lead.c.id)
+Index("ix_lead_created_at", lead.c.created_at, lead.c.id)
 
 deal = Table(
     "deal",
@@ -223,7 +241,7 @@ deal = Table(
     Column("touched", Boolean, nullable=False),
 )
 Index("ix_deal_contact_id", deal.c.contact_id)
-Index("ix_deal_created_at", deal.c.created_at)
+Index("ix_deal_created_at", deal.c.created_at, deal.c.id)
 
 task = Table(
     "task",
@@ -249,17 +267,19 @@ task = Table(
     Column("priority", Integer, nullable=False),
     Column("branch", String),
     Column("origin", String, nullable=False),
+    Column("last_fact", String, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("version", Integer, nullable=False),
 )
-Index("ix_task_assignee_id", task.c.assignee_id, task.c.status, task.c.created_at)
-Index("ix_task_created_at", task.c.created_at)
+Index("ix_task_assignee_id", task.c.assignee_id, task.c.status, task.c.created_at, task.c.id)
+Index("ix_task_created_at", task.c.created_at, task.c.id)
 Index("ix_task_lead_id", task.c.lead_id)
-Index("ix_task_contact_id", task.c.contact_id)
+Index("ix_task_contact_id", task.c.contact_id, task.c.status)
 Index("ix_task_call_id", task.c.call_id)
 Index(
     "ix_task_subject",
     task.c.subject,
+    task.c.status,
     sqlite_where=task.c.subject.is_not(None),
     postgresql_where=task.c.subject.is_not(None),
 )
@@ -297,10 +317,12 @@ missed_case = Table(
     Column("closed_at", Double),
     Column("branch", String),
     Column("origin", String, nullable=False),
+    Column("last_fact", String, nullable=False),
     Column("version", Integer, nullable=False),
 )
-Index("ix_missed_case_client", missed_case.c.client)
-Index("ix_missed_case_first_at", missed_case.c.first_at)
+Index("ix_missed_case_client", missed_case.c.client, missed_case.c.status)
+Index("ix_missed_case_first_at", missed_case.c.first_at, missed_case.c.id)
+Index("ix_missed_case_status", missed_case.c.status, missed_case.c.first_at, missed_case.c.id)
 
 blocked_number = Table(
     "blocked_number",
@@ -316,6 +338,7 @@ blocked_key = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("number", String, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 employee = Table(
@@ -348,6 +371,7 @@ counter = Table(
     Column("name", String, primary_key=True),
     Column("day", String, primary_key=True),
     Column("value", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 outbox = Table(
@@ -371,3 +395,4 @@ Index(
     sqlite_where=outbox.c.state == "waiting",
     postgresql_where=outbox.c.state == "waiting",
 )
+Index("ix_outbox_dead", outbox.c.id, sqlite_where=outbox.c.state == "dead", postgresql_where=outbox.c.state == "dead")

@@ -1,0 +1,119 @@
+"""What people change. A record that a person has edited is `touched`: the bridge does not overwrite it any more."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model.crm import CaseStatus, Deal, Lead, LeadStatus, Task, TaskStatus
+from bridge.model.moment import Instant
+from bridge.store.errors import VersionConflict
+from bridge.store.queries import case_by_id, lead_by_id, task_by_id
+from bridge.store.rows import CASES, DEALS, LEADS, TASKS
+
+
+def _require(found: int, expected: int | None) -> None:
+    if expected is not None and found != expected:
+        raise VersionConflict(f"it has version {found}, not {expected}")
+
+
+async def complete_task(
+    conn: AsyncConnection, task_id: str, now: Instant, *, by: str | None = None, version: int | None = None
+) -> Task | None:
+    """Mark the task as done, and close the missed-call case that it keeps open; None if there is no such task.
+
+    `by` is the employee who did it. A task that is done already stays as it is.
+
+    Raises:
+        VersionConflict: `version` was given and is not the task's.
+
+    """
+    task = await task_by_id(conn, task_id)
+    if task is None or task.status is TaskStatus.DONE:
+        return task
+    _require(task.version, version)
+    done = replace(task, status=TaskStatus.DONE, done_at=now, version=task.version + 1)
+    await TASKS.save(conn, [done])
+    if task.case_id is not None:
+        await _close_case(conn, task.case_id, by, now)
+    return done
+
+
+async def _close_case(conn: AsyncConnection, case_id: str, by: str | None, now: Instant) -> None:
+    case = await case_by_id(conn, case_id)
+    if case is None or case.status is CaseStatus.CLOSED:
+        return
+    closed = replace(
+        case,
+        status=CaseStatus.CLOSED,
+        resolved_by=by,
+        resolved_how="task_done",
+        closed_at=now,
+        version=case.version + 1,
+    )
+    await CASES.save(conn, [closed])
+
+
+async def set_lead_status(
+    conn: AsyncConnection,
+    lead_id: str,
+    status: LeadStatus,
+    now: Instant,
+    *,
+    deal: Deal | None = None,
+    version: int | None = None,
+) -> Lead | None:
+    """Win, lose, reopen or convert the lead (then with the `deal` that it becomes); None if there is no such lead.
+
+    Raises:
+        VersionConflict: `version` was given and is not the lead's.
+
+    """
+    lead = await lead_by_id(conn, lead_id)
+    if lead is None:
+        return None
+    _require(lead.version, version)
+    if deal is not None:
+        await DEALS.save(conn, [deal])
+    changed = replace(
+        lead,
+        status=status,
+        deal_id=lead.deal_id if deal is None else deal.id,
+        active_at=now,
+        touched=True,
+        version=lead.version + 1,
+    )
+    await LEADS.save(conn, [changed])
+    return changed
+
+
+async def edit_lead(
+    conn: AsyncConnection,
+    lead_id: str,
+    now: Instant,
+    *,
+    title: str | None = None,
+    owner_id: str | None = None,
+    tags: tuple[str, ...] | None = None,
+    version: int | None = None,
+) -> Lead | None:
+    """Change what is given of the lead; None if there is no such lead.
+
+    Raises:
+        VersionConflict: `version` was given and is not the lead's.
+
+    """
+    lead = await lead_by_id(conn, lead_id)
+    if lead is None:
+        return None
+    _require(lead.version, version)
+    changed = replace(
+        lead,
+        title=lead.title if title is None else title,
+        owner_id=lead.owner_id if owner_id is None else owner_id,
+        tags=lead.tags if tags is None else tags,
+        active_at=now,
+        touched=True,
+        version=lead.version + 1,
+    )
+    await LEADS.save(conn, [changed])
+    return changed

@@ -1,0 +1,304 @@
+"""The journal: what came in, acknowledged only after it is here; and the quarantine for what could not be read."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bridge.model.events import (
+    CallAnswered,
+    CallEnded,
+    CallRecorded,
+    CallRinging,
+    CallSeen,
+    CallTransferred,
+    ChatRequested,
+    Event,
+    FormSubmitted,
+)
+from bridge.model.moment import Instant
+from bridge.store.aliases import call_ids
+from bridge.store.documents import event_text, read_event
+from bridge.store.errors import UnreadableDocument
+from bridge.store.pages import Order, Page, page
+from bridge.store.schema import call, event, quarantine
+from bridge.store.statements import by_value, in_pieces, insert_for, literally, rows_for
+
+TYPES: dict[type, str] = {
+    CallRinging: "call.ringing",
+    CallAnswered: "call.answered",
+    CallTransferred: "call.transferred",
+    CallEnded: "call.ended",
+    CallRecorded: "call.recorded",
+    CallSeen: "call.seen",
+    FormSubmitted: "form.submitted",
+    ChatRequested: "chat.requested",
+}
+"""What the journal calls each class of event (contract section 3, where it has a name)."""
+
+
+class EntryState(StrEnum):
+    """PENDING: acknowledged, not handled yet. FAILED: put aside with its problem, until a person replays it."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class QuarantineState(StrEnum):
+    """WAITING for a person, REPLAYED into the journal, or DROPPED."""
+
+    WAITING = "waiting"
+    REPLAYED = "replayed"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEntry:
+    """An event to be stored, in the lane of its client."""
+
+    event: Event
+    lane: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """A stored event. `event` is None if this version cannot read it; `problem` then says why (see `fail`)."""
+
+    id: int
+    source: str
+    event_id: str
+    type: str
+    lane: str
+    call_key: str | None
+    occurred_at: Instant
+    received_at: Instant
+    state: EntryState
+    handled_at: Instant | None
+    problem: str | None
+    event: Event | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A body that nobody could read, as it came."""
+
+    id: int
+    source: str
+    received_at: Instant
+    content_type: str | None
+    body: bytes
+    problem: str
+    state: QuarantineState
+
+
+_COLUMNS = (
+    event.c.id,
+    event.c.source,
+    event.c.event_id,
+    event.c.type,
+    event.c.lane,
+    event.c.call_key,
+    event.c.occurred_at,
+    event.c.received_at,
+    event.c.state,
+    event.c.handled_at,
+    event.c.problem,
+    event.c.body,
+)
+_state_of = by_value(EntryState)
+
+
+async def append(conn: AsyncConnection, entries: Sequence[NewEntry]) -> int:
+    """Store the events; gives how many were new. The others have a known (source, event_id) and change nothing."""
+    return len(await append_new(conn, entries))
+
+
+async def append_new(conn: AsyncConnection, entries: Sequence[NewEntry]) -> set[tuple[str, str]]:
+    """Store the events; gives (source, event_id) of those that were new, for a commit shared by many senders."""
+    if not entries:
+        return set()
+    statement = insert_for(conn, event).on_conflict_do_nothing().returning(event.c.source, event.c.event_id)
+    stored = await conn.execute(statement, [_new_row(entry) for entry in entries])
+    return {(source, event_id) for source, event_id in stored}
+
+
+def _new_row(entry: NewEntry) -> dict[str, Any]:
+    fact = entry.event
+    return {
+        "source": fact.source,
+        "event_id": fact.event_id,
+        "type": TYPES[type(fact)],
+        "lane": entry.lane,
+        "call_key": None if isinstance(fact, FormSubmitted | ChatRequested) else fact.call_key,
+        "occurred_at": fact.occurred_at,
+        "received_at": fact.received_at,
+        "body": event_text(fact),
+        "state": "pending",
+    }
+
+
+_PENDING = select(*_COLUMNS).where(event.c.state == literally("pending")).order_by(event.c.id).limit(bindparam("count"))
+
+
+async def pending(conn: AsyncConnection, limit: int) -> list[JournalEntry]:
+    """The oldest events that are not handled yet, in the order of their arrival."""
+    return [_entry(row) for row in await conn.execute(_PENDING, {"count": limit})]
+
+
+def _entry(row: Sequence[Any]) -> JournalEntry:
+    id_, source, event_id, type_, lane, call_key, occurred_at, received_at, state, handled_at, problem, body = row
+    read, unreadable = _read(body)
+    return JournalEntry(
+        id=id_,
+        source=source,
+        event_id=event_id,
+        type=type_,
+        lane=lane,
+        call_key=call_key,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        state=_state_of(state),
+        handled_at=handled_at,
+        problem=problem or unreadable,
+        event=read,
+    )
+
+
+def _read(body: str) -> tuple[Event | None, str | None]:
+    try:
+        return read_event(body), None
+    except UnreadableDocument as error:
+        return None, str(error)
+
+
+_FINISH = (
+    update(event)
+    .where(event.c.id.in_(bindparam("keys", expanding=True)))
+    .values(state="done", handled_at=bindparam("now"), problem=None)
+)
+
+
+async def finish(conn: AsyncConnection, ids: Collection[int], now: Instant) -> None:
+    """These events are handled."""
+    for piece in in_pieces(ids):
+        await conn.execute(_FINISH, {"keys": piece, "now": now})
+
+
+async def fail(conn: AsyncConnection, entry_id: int, problem: str, now: Instant) -> None:
+    """Put this event aside: handling it failed, and trying again would fail again."""
+    await conn.execute(
+        update(event).where(event.c.id == entry_id).values(state="failed", handled_at=now, problem=problem)
+    )
+
+
+async def retry_failed(conn: AsyncConnection, ids: Collection[int] | None = None) -> int:
+    """Make failed events pending again, these or (None) all; gives how many."""
+    statement = update(event).where(event.c.state == literally("failed")).values(state="pending", problem=None)
+    if ids is None:
+        return (await conn.execute(statement)).rowcount
+    listed = statement.where(event.c.id.in_(bindparam("keys", expanding=True)))
+    return sum([(await conn.execute(listed, {"keys": piece})).rowcount for piece in in_pieces(ids)])
+
+
+async def entries(
+    conn: AsyncConnection,
+    *,
+    call_keys: Collection[str] | None = None,
+    source: str | None = None,
+    state: EntryState | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[JournalEntry]:
+    """The stored events, newest first: of some calls, of one source, or in one state."""
+    statement = select(*_COLUMNS)
+    if call_keys is not None:
+        statement = statement.where(event.c.call_key.in_(call_keys))
+    if source is not None:
+        statement = statement.where(event.c.source == source)
+    if state is not None:
+        statement = statement.where(event.c.state == literally(state.value))
+    return await page(conn, statement, Order((event.c.id,)), _entry, limit=limit, cursor=cursor)
+
+
+_LANES_OF_CALLS = select(call.c.id, call.c.lane).where(call.c.id.in_(bindparam("keys", expanding=True)))
+_LANES_OF_EVENTS = (
+    select(event.c.call_key, event.c.lane)
+    .where(event.c.call_key.in_(bindparam("keys", expanding=True)))
+    .order_by(event.c.id.desc())  # the earliest comes last and wins
+)
+
+
+async def known_lane(conn: AsyncConnection, call_keys: Collection[str]) -> dict[str, str]:
+    """The lanes of the calls among these keys that are known already: handled, or still waiting in the journal.
+
+    A lane that only says "we do not know the client of this call" (`call:…`) is not known.
+    """
+    if not call_keys:
+        return {}
+    ids = await call_ids(conn, call_keys)
+    of_calls = dict(await rows_for(conn, _LANES_OF_CALLS, set(ids.values())))
+    found = {key: of_calls[id_] for key, id_ in ids.items() if id_ in of_calls}
+    missing = [key for key in ids if key not in found]
+    if missing:
+        found |= {key: lane for key, lane in await rows_for(conn, _LANES_OF_EVENTS, missing) if not _of_call(lane)}
+    return {key: lane for key, lane in found.items() if not _of_call(lane)}
+
+
+def _of_call(lane: str) -> bool:
+    return lane.startswith("call:")
+
+
+async def put_in_quarantine(
+    conn: AsyncConnection, source: str, *, received_at: Instant, content_type: str | None, body: bytes, problem: str
+) -> None:
+    """Keep a body that nobody could read, as it came, for a person to look at and replay."""
+    await conn.execute(
+        insert(quarantine).values(
+            source=source,
+            received_at=received_at,
+            content_type=content_type,
+            body=body,
+            problem=problem,
+            state=QuarantineState.WAITING.value,
+        )
+    )
+
+
+async def quarantined(
+    conn: AsyncConnection,
+    *,
+    state: QuarantineState | None = QuarantineState.WAITING,
+    ids: Collection[int] | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Page[Quarantined]:
+    """What is in quarantine, newest first."""
+    statement = select(*quarantine.c)
+    if state is not None:
+        statement = statement.where(quarantine.c.state == literally(state.value))
+    if ids is not None:
+        statement = statement.where(quarantine.c.id.in_(ids))
+    return await page(conn, statement, Order((quarantine.c.id,)), _quarantined, limit=limit, cursor=cursor)
+
+
+def _quarantined(row: Sequence[Any]) -> Quarantined:
+    id_, source, received_at, content_type, body, problem, state = row
+    return Quarantined(
+        id=id_,
+        source=source,
+        received_at=received_at,
+        content_type=content_type,
+        body=bytes(body),
+        problem=problem,
+        state=QuarantineState(state),
+    )
+
+
+async def settle_quarantined(conn: AsyncConnection, ids: Collection[int], state: QuarantineState) -> int:
+    """Say what became of these bodies; gives how many there were."""
+    statement = update(quarantine).where(quarantine.c.id.in_(ids)).values(state=state.value)
+    return (await conn.execute(statement)).rowcount

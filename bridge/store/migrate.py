@@ -1,0 +1,98 @@
+"""Bringing the tables of a store to this version."""
+
+from pathlib import Path
+
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
+from sqlalchemy.engine import Connection as SyncConnection
+
+from bridge.store.engine import errors_in_our_words, writing_engine
+from bridge.store.errors import SchemaTooNew
+from bridge.store.place import SoleUse, place_of, prepare_file
+from bridge.store.revision import HEAD, VERSION_TABLE, SchemaState, found_revision, state_of
+from bridge.store.schema import metadata
+
+
+async def schema_state(url: str, data_dir: Path) -> SchemaState:
+    """What the tables of this store are to this version of the program. An embedded store that is missing is EMPTY.
+
+    Raises:
+        StoreUnavailable: it cannot be reached.
+        StoreCorrupt: its file is damaged.
+
+    """
+    place = place_of(url, data_dir)
+    if place.file is not None and not place.file.exists():
+        return SchemaState.EMPTY
+    engine = writing_engine(place)
+    try:
+        with errors_in_our_words(place):
+            async with engine.connect() as conn:
+                return state_of(await found_revision(conn))
+    finally:
+        await engine.dispose()
+
+
+async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
+    """Bring the tables to this version, in one transaction; gives the revision before (None: empty) and after.
+
+    Raises:
+        SchemaTooNew: a newer callbridge wrote the store.
+        StoreInUse: a daemon works on this embedded store; stop it first.
+        StoreUnavailable: nothing was changed; try again later.
+
+    """
+    place = place_of(url, data_dir)
+    lock = None
+    if place.file is not None:
+        prepare_file(place.file)
+        lock = SoleUse(place.file)
+        lock.take()
+    engine = writing_engine(place)
+    try:
+        with errors_in_our_words(place):
+            async with engine.begin() as conn:
+                before = await found_revision(conn)
+                await conn.run_sync(_bring_up, before)
+        return before, HEAD
+    finally:
+        await engine.dispose()
+        if lock is not None:
+            lock.give_back()
+
+
+def _bring_up(conn: SyncConnection, before: str | None) -> None:
+    match state_of(before):
+        case SchemaState.CURRENT:
+            return
+        case SchemaState.TOO_NEW:
+            raise SchemaTooNew(f"its tables have revision {before}, this version knows {HEAD}")
+        case SchemaState.EMPTY:
+            make_tables(conn)
+        case SchemaState.OUTDATED:
+            _upgrade(conn)
+
+
+def make_tables(conn: SyncConnection) -> None:
+    """Make every table in an empty database, as the sum of all migrations would (a test compares), without Alembic.
+
+    A first start would otherwise carry Alembic's 10 MiB through the daemon's whole life.
+    """
+    metadata.create_all(conn)
+    version = Table(
+        VERSION_TABLE,
+        MetaData(),
+        Column("version_num", String(32), nullable=False),
+        PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+    )
+    version.create(conn)
+    conn.execute(insert(version).values(version_num=HEAD))
+
+
+def _upgrade(conn: SyncConnection) -> None:
+    from alembic import command  # noqa: PLC0415 # loaded only when there is something to migrate
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = conn
+    command.upgrade(config, "head")
