@@ -1,0 +1,104 @@
+"""Secrets: where bridge.toml says that they are, and the only place that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, SecretStr
+
+from bridge.config.lines import Key
+from bridge.config.problems import Findings
+
+_WAYS: Final = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
+_LARGEST = 64 * 1024
+"""Bytes of a secret's file; more than that is another file named by mistake."""
+
+
+def environment() -> Mapping[str, str]:
+    """The environment of this process, read only."""
+    return MappingProxyType(os.environ)  # noqa: TID251 - this is the one place
+
+
+class NotThere(ValueError):  # noqa: N818 - a remedy for people, shown among others
+    """A secret could not be had; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Where secrets come from: the environment, and files relative to the configuration's folder."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+    def fill(self, written: Mapping[str, Any], model: type[BaseModel], key: Key, found: Findings) -> dict[str, Any]:
+        """The table with its secrets in place; one that could not be had is left out and noted as a problem."""
+        filled = dict(written)
+        for name in secret_fields(model) & filled.keys():
+            try:
+                filled[name] = self._secret(filled[name])
+            except NotThere as problem:
+                found.add((*key, name), str(problem), filled.pop(name))
+                continue
+            if isinstance(written[name], str):
+                found.warn((*key, name), f"the secret stands in the file; {_WAYS} to keep it out of copies")
+        return filled
+
+    def _secret(self, written: object) -> str:
+        match written:
+            case str():
+                return _not_empty(written, "the secret")
+            case {"env": str(name), **rest} if not rest:
+                return self._from_environment(name)
+            case {"file": str(name), **rest} if not rest:
+                return _from_file(self.folder / Path(name).expanduser())
+            case {"credential": str(name), **rest} if not rest and name not in ("", "..") and "/" not in name:
+                return self._from_systemd(name)
+            case {"env": _} | {"file": _} | {"credential": _}:
+                raise NotThere(f"one secret has one place; {_WAYS}")
+            case _:
+                raise NotThere(f"this is no secret; {_WAYS}")
+
+    def _from_environment(self, name: str) -> str:
+        if name not in self.environ:
+            raise NotThere(f"the environment variable {name} is not set; set it where the daemon runs")
+        return _not_empty(self.environ[name], f"the environment variable {name}")
+
+    def _from_systemd(self, name: str) -> str:
+        folder = self.environ.get("CREDENTIALS_DIRECTORY")
+        if not folder:
+            raise NotThere(
+                f"there is no $CREDENTIALS_DIRECTORY for the credential {name}; "
+                f"add LoadCredential={name}:… to the unit, or run under systemd"
+            )
+        return _from_file(Path(folder) / name)
+
+
+def secret_fields(model: type[BaseModel]) -> frozenset[str]:
+    """The keys of a section that hold secrets: those that its model declares as SecretStr."""
+    return frozenset(
+        name
+        for name, field in model.model_fields.items()
+        if SecretStr in (field.annotation, *get_args(field.annotation))
+    )
+
+
+def _from_file(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LARGEST + 1).decode().rstrip("\r\n")
+    except OSError as error:
+        raise NotThere(f"{path} cannot be read ({error.strerror}); create it readable by the daemon's user") from error
+    except UnicodeDecodeError as error:
+        raise NotThere(f"{path} is no text in UTF-8") from error
+    if len(text) > _LARGEST:
+        raise NotThere(f"{path} is larger than {_LARGEST} bytes; name the file of the secret alone")
+    return _not_empty(text, str(path))
+
+
+def _not_empty(text: str, place: str) -> str:
+    if not text.strip():
+        raise NotThere(f"{place} is empty; put the secret there, or {_WAYS}")
+    return text
