@@ -117,13 +117,13 @@ async def append(conn: AsyncConnection, entries: Sequence[NewEntry]) -> int:
     return len(await append_new(conn, entries))
 
 
-async def append_new(conn: AsyncConnection, entries: Sequence[NewEntry]) -> set[tuple[str, str]]:
-    """Store the events; gives (source, event_id) of those that were new, for a commit shared by many senders."""
+async def append_new(conn: AsyncConnection, entries: Sequence[NewEntry]) -> dict[tuple[str, str], int]:
+    """Store the events; gives the id of each new one by its (source, event_id), for a commit shared by many senders."""
     if not entries:
-        return set()
-    statement = insert_for(conn, event).on_conflict_do_nothing().returning(event.c.source, event.c.event_id)
+        return {}
+    statement = insert_for(conn, event).on_conflict_do_nothing().returning(event.c.id, event.c.source, event.c.event_id)
     stored = await conn.execute(statement, [_new_row(entry) for entry in entries])
-    return {(source, event_id) for source, event_id in stored}
+    return {(source, event_id): id_ for id_, source, event_id in stored}
 
 
 def _new_row(entry: NewEntry) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, Table, bindparam, select
@@ -23,14 +22,17 @@ from bridge.model.crm import (
     TaskStatus,
 )
 from bridge.store import documents, schema
+from bridge.store.codec import Turn, compiled
 from bridge.store.statements import BulkUpsert, by_value, rows_for
 
 T = TypeVar("T")
-Turn = Callable[[Any], Any]
 
 
 class RecordTable(Generic[T]):
-    """The records of one class in one table. `kinds` are its enumerations, `texts` its documents (write, read)."""
+    """The records of one class in one table. `kinds` are its enumerations, `texts` its documents (write, read).
+
+    `record` gives the record of one row, `row` the row of one record.
+    """
 
     def __init__(
         self,
@@ -41,14 +43,13 @@ class RecordTable(Generic[T]):
         texts: Mapping[str, tuple[Turn, Turn]] | None = None,
     ) -> None:
         self.table = table
-        self.make = make
         self.names = tuple(part.name for part in fields(make))  # type: ignore[arg-type] # each is a dataclass
-        place = self.names.index
-        self._values_of = attrgetter(*self.names)
-        self._writers: list[tuple[int, Turn]] = [(place(name), str) for name in kinds or {}]
-        self._writers += [(place(name), write) for name, (write, _) in (texts or {}).items()]
-        self._readers = [(place(name), by_value(kind)) for name, kind in (kinds or {}).items()]
-        self._readers += [(place(name), read) for name, (_, read) in (texts or {}).items()]
+        writers: dict[str, Turn] = dict.fromkeys(kinds or {}, str)
+        readers: dict[str, Turn] = {name: by_value(kind) for name, kind in (kinds or {}).items()}
+        for name, (write, read) in (texts or {}).items():
+            writers[name], readers[name] = write, read
+        self.record: Callable[[Sequence[Any]], T] = _record_maker(self.names, make, readers)
+        self.row: Callable[[T], tuple[Any, ...]] = _row_maker(self.names, writers)
         self._upsert = BulkUpsert(table, self.names)
 
     def select(self) -> Select[Any]:
@@ -56,31 +57,29 @@ class RecordTable(Generic[T]):
         return select(*(self.table.c[name] for name in self.names))
 
     def having(self, column: str) -> Select[Any]:
-        """The statement for `rows_for`: every record with one of these keys in this column."""
+        """The statement for `all_of`: every record with one of these keys in this column."""
         return self.select().where(self.table.c[column].in_(bindparam("keys", expanding=True)))
-
-    def record(self, row: Sequence[Any]) -> T:
-        """The record of one row."""
-        values = list(row)
-        for place, turn in self._readers:
-            values[place] = turn(values[place])
-        return self.make(**dict(zip(self.names, values, strict=True)))
-
-    def row(self, record: T) -> tuple[Any, ...]:
-        """The row of one record."""
-        values = list(self._values_of(record))
-        for place, turn in self._writers:
-            values[place] = turn(values[place])
-        return tuple(values)
 
     async def save(self, conn: AsyncConnection, records: Iterable[T]) -> None:
         """Insert the new ones and replace the known ones, in one statement."""
-        await self._upsert.run(conn, [self.row(record) for record in records])
+        await self._upsert.run(conn, list(map(self.row, records)))
 
     async def all_of(self, conn: AsyncConnection, statement: Select[Any], keys: Iterable[Any]) -> list[T]:
         """Every record that the statement gives for these keys, each once."""
-        wanted = set(keys)
-        return [self.record(row) for row in await rows_for(conn, statement, wanted)] if wanted else []
+        return list(map(self.record, await rows_for(conn, statement, set(keys))))
+
+
+def _record_maker(names: Sequence[str], make: type[T], readers: Mapping[str, Turn]) -> Callable[[Sequence[Any]], T]:
+    turned = (f"turn_{name}({name})" if name in readers else name for name in names)
+    parts = ", ".join(f"{name}={value}" for name, value in zip(names, turned, strict=True))
+    lines = ["def record(row):", f" {', '.join(names)}, = row", f" return make({parts})"]
+    return compiled("record", lines, {"make": make} | {f"turn_{name}": turn for name, turn in readers.items()})
+
+
+def _row_maker(names: Sequence[str], writers: Mapping[str, Turn]) -> Callable[[Any], tuple[Any, ...]]:
+    values = (f"turn_{name}(record.{name})" if name in writers else f"record.{name}" for name in names)
+    lines = ["def row(record):", f" return ({', '.join(values)},)"]
+    return compiled("row", lines, {f"turn_{name}": turn for name, turn in writers.items()})
 
 
 _WORDS = (documents.words_text, documents.read_words)
