@@ -175,7 +175,7 @@ class Intake:
             self._outage.ends()
             self._acknowledge(arrivals, new)
 
-    async def _commit(self, arrivals: list[_Arrival]) -> set[tuple[str, str]]:
+    async def _commit(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], int]:
         entries = [entry for arrival in arrivals for entry in arrival.entries]
         async with self._store.writing() as conn:
             new = await append_new(conn, entries)
@@ -191,15 +191,13 @@ class Intake:
                     )
         return new
 
-    def _acknowledge(self, arrivals: list[_Arrival], new: set[tuple[str, str]]) -> None:
+    def _acknowledge(self, arrivals: list[_Arrival], new: dict[tuple[str, str], int]) -> None:
         self._tally.commits += 1
         for arrival in arrivals:
             accepted = 0
             for entry in arrival.entries:
-                name = (entry.event.source, entry.event.event_id)
-                if name in new:
-                    new.remove(name)  # the same event may have come twice into this commit
-                    accepted += 1
+                # Popped, since the same event may have come twice into this commit.
+                accepted += new.pop((entry.event.source, entry.event.event_id), None) is not None
             duplicates = len(arrival.entries) - accepted
             self._tally.accepted += accepted
             self._tally.duplicates += duplicates
