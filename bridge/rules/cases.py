@@ -1,0 +1,158 @@
+"""Missed-call cases: the promise to call back is opened, repeated, tried, kept (D5-D7, D10)."""
+
+from collections.abc import Iterator
+
+from bridge.model.call import Direction
+from bridge.model.crm import Case, Task, TaskKind, TaskStatus, record_id
+from bridge.model.effects import AddTask, CloseCase, CompleteTask, NoteCallback, OpenCase, RepeatCase, RepeatTask
+from bridge.rules import rows
+from bridge.rules.drafting import Draft
+from bridge.rules.findings import hidden_case_key
+from bridge.rules.story import at_local, lasting, talker_name
+from bridge.rules.tasks import due, task_for
+
+
+def call_back(draft: Draft, action: rows.CallBack) -> None:
+    """A case with its callback task, or one more attempt of the case that is open on this line (D5)."""
+    case = _open_case(draft)
+    if case is None:
+        _open(draft, action)
+    elif case.origin == draft.situation.fact:
+        return  # decided again: this very call has opened it
+    else:
+        _repeat(draft, action, case)
+
+
+def close(draft: Draft) -> None:
+    """The client was reached: his cases close, their tasks are completed by id (D6)."""
+    findings = draft.findings
+    who, how, told = _resolution(draft)
+    for case in findings.cases:
+        # A case that he opened again after this conversation stays: he was not reached since.
+        if case.last_at > findings.since or case.origin == draft.situation.fact:
+            continue
+        after = lasting(max(0.0, findings.since - case.first_at))
+        note = f"{told}, {after} after the missed call."
+        for task_id in _tasks_of(draft, case):
+            draft.add(CompleteTask(task_id=task_id, at=findings.since, note=note))
+        draft.add(
+            CloseCase(case_id=case.id, at=findings.since, resolved_by=who, resolved_how=how),
+            f"D6: the missed-call case {case.id} closes: {note}",
+        )
+
+
+def note_attempt(draft: Draft) -> None:
+    """We called back in vain: every open case of the client notes it (D7)."""
+    for case in draft.findings.cases:
+        draft.add(
+            NoteCallback(case_id=case.id, at=draft.findings.since, fact=draft.situation.fact),
+            f"D7: called back, not reached: the missed-call case {case.id} stays open",
+        )
+
+
+def _open(draft: Draft, action: rows.CallBack) -> None:
+    situation, since = draft.situation, draft.findings.since
+    case_id = record_id("case", situation.fact)
+    task = _callback(draft, action, case_id)
+    case = Case(
+        id=case_id,
+        client=_client(draft),
+        client_number=situation.client_number,
+        line_number=situation.line_number,
+        attempts=1,
+        first_at=since,
+        last_at=since,
+        due_at=task.due_at if task is not None and task.due_at is not None else since,
+        task_id=task.id if task is not None else None,
+        branch=situation.branch,
+        origin=situation.fact,
+        last_fact=situation.fact,
+    )
+    if situation.client_number is None:
+        draft.reasons.append("D10: no usable number: one case for the line and day, no contact and no lead")
+    draft.add(OpenCase(case=case))
+    if task is not None:
+        draft.add(AddTask(task=task))
+
+
+def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
+    situation, since = draft.situation, draft.findings.since
+    attempt = case.attempts + 1
+    draft.add(
+        RepeatCase(case_id=case.id, at=since, fact=situation.fact),
+        f"D5: missed again while case {case.id} is open: attempt {attempt}, the earlier due time is kept",
+    )
+    task = next((task for task in _open_tasks(draft, case) if task.id == case.task_id), None)
+    if task is None or draft.findings.company.policy.repeat == "new_task":
+        new = _callback(draft, action, case.id)
+        if new is not None:
+            draft.add(AddTask(task=new))
+        return
+    again = f"Called again on {at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
+    draft.add(RepeatTask(task_id=task.id, at=since, text=f"{task.text}\n{again}", fact=situation.fact))
+
+
+def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task | None:
+    assignee = draft.choose(action.assignee, on_duty=action.on_duty).employee_id
+    if assignee is None:
+        draft.reasons.append(f"no callback task: there is no {' or '.join(action.assignee)}")
+        return None
+    return task_for(
+        draft,
+        task_id=draft.task_id(TaskKind.CALLBACK, TaskStatus.OPEN),
+        kind=TaskKind.CALLBACK,
+        assignee=assignee,
+        text=action.text,
+        due_at=due(draft, assignee, action.due_in),
+        case_id=case_id,
+    )
+
+
+def _client(draft: Draft) -> str:
+    lane = draft.situation.client.lane
+    if draft.situation.client_number is not None:
+        return lane
+    return hidden_case_key(lane, draft.findings.since, draft.findings.company.timezone)
+
+
+def _open_case(draft: Draft) -> Case | None:
+    """The open case of this client on this line; callers without a number share one for each line and day."""
+    situation, key = draft.situation, _client(draft)
+    for case in draft.findings.cases:
+        same = case.client == key or (situation.client_number is not None and case.client_number is not None)
+        if same and case.line_number == situation.line_number:
+            return case
+    return None
+
+
+def _open_tasks(draft: Draft, case: Case) -> Iterator[Task]:
+    for task in draft.situation.client.tasks:
+        if task.status is TaskStatus.OPEN and (task.id == case.task_id or task.case_id == case.id):
+            yield task
+
+
+def _tasks_of(draft: Draft, case: Case) -> list[str]:
+    known = [task.id for task in _open_tasks(draft, case)]
+    if case.task_id is not None and all(task.id != case.task_id for task in draft.situation.client.tasks):
+        known.append(case.task_id)
+    return known
+
+
+def _resolution(draft: Draft) -> tuple[str | None, str, str]:
+    """Who kept the promise, how in a few words, and the same as a sentence."""
+    findings = draft.findings
+    call = findings.call
+    if call is None:
+        operator = findings.operator
+        name = operator.name if operator is not None else "somebody"
+        return (
+            (operator.id if operator is not None else None),
+            "wrote and was answered",
+            f"Answered by {name} in a chat",
+        )
+    if call.direction is Direction.OUTBOUND:
+        caller = findings.caller.employee if findings.caller is not None else None
+        told = f"Called back by {talker_name(findings.caller)} and reached, talked {draft.story['talk']}"
+        return (caller.id if caller is not None else None), "called back and reached", told
+    told = f"He got through himself, answered by {talker_name(findings.answerer)}, talked {draft.story['talk']}"
+    return "client", "got through himself", told

@@ -1,0 +1,49 @@
+"""Whom of the company a platform means, and what to do about those whom nobody knows."""
+
+from bridge.model.call import Call, Direction
+from bridge.model.people import Company, Employee
+from bridge.model.phone import PhoneNumber, lookup_keys, read_number
+
+SHORTEST_PHONE = 7
+"""Digits below which a party is an extension, never a phone number."""
+
+
+def employee_of(company: Company, party: str | None) -> Employee | None:
+    """The employee whom the platform calls `party` (extension, account, e-mail, phone in any spelling), or None."""
+    if not party:
+        return None
+    known = company.parties.get(party) or company.parties.get(party.lower()) or _by_phone(company, party)
+    return None if known is None else company.employees.get(known)
+
+
+def unknown_party(company: Company, call: Call) -> str | None:
+    """The person or phone of ours in this call that no employee is known by; None if everybody is known.
+
+    An answered call of which the platform did not say who answered has the unknown party "" (nothing).
+    """
+    if call.direction is Direction.INTERNAL:
+        return None
+    parties = [talk.party for talk in call.talked]
+    if call.direction is Direction.OUTBOUND:
+        parties.insert(0, call.caller or (parties[0] if parties else ""))
+    elif call.answered and not parties:
+        parties.append("")
+    return next((party for party in parties if employee_of(company, party) is None), None)
+
+
+def settings_subject(company: Company, call: Call) -> str | None:
+    """What the settings task about this call's unknown party is recognised by (`Task.subject`, D18), or None."""
+    party = unknown_party(company, call)
+    if party is None:
+        return None
+    return f"party:{party.lower()}" if party else f"source:{call.source}"
+
+
+def _by_phone(company: Company, party: str) -> str | None:
+    digits = sum(character.isdigit() for character in party)
+    if digits < SHORTEST_PHONE or any(character.isalpha() for character in party):
+        return None
+    number = read_number(party, company.country)
+    if not isinstance(number, PhoneNumber):
+        return None
+    return next((company.parties[key] for key in sorted(lookup_keys(number)) if key in company.parties), None)
