@@ -169,7 +169,7 @@ def _check_web(sections: Sections, found: Findings) -> None:
         found.add(
             ("web", "anonymous"),
             f"{place} lets other machines in, and nobody would ask them who they are; "
-            'write anonymous = "nothing", or listen = "127.0.0.1:8080"',
+            'write anonymous = "none", or listen = "127.0.0.1:8080"',
             web.anonymous,
         )
     elif web.anonymous == "read" and sections.bridge.public_url:

@@ -147,7 +147,10 @@ class _Scan:
 
     def _part(self) -> str:
         if self._text.startswith(('"', "'"), self._at):
-            return str(tomllib.loads(f"key = {self._take(_STRING)}")["key"])
+            try:
+                return str(tomllib.loads(f"key = {self._take(_STRING)}")["key"])
+            except tomllib.TOMLDecodeError as error:
+                raise _Lost from error
         return self._take(_BARE)
 
     def _line(self) -> int:

@@ -95,9 +95,9 @@ def _scenarios_path(sections: Sections, folder: Path, found: Findings) -> Path:
     if written is not None:
         path = (folder / Path(written).expanduser()).resolve()
         if not path.is_file():
-            found.add(
-                ("scenarios", "file"), f"there is no file {path}; copy the shipped {shipped_scenarios()}", written
-            )
+            shipped = shipped_scenarios()
+            copy = f"; the default one to copy is {shipped}" if shipped.is_file() else ""
+            found.add(("scenarios", "file"), f"there is no file {path}{copy}", written)
         return path
     beside = (folder / "scenarios.toml").resolve()
     return beside if beside.is_file() else shipped_scenarios()

@@ -53,6 +53,10 @@ class Findings:
         if problem not in self.problems:
             self.problems.append(problem)
 
+    def has(self, key: Key) -> bool:
+        """A problem with this very key is known already."""
+        return any(problem.key == spell(key) for problem in self.problems)
+
     def warn(self, key: Key, text: str) -> None:
         """Note something that works but should be looked at."""
         self.warnings.append(f"{self.file}:{self.lines.of(key)}: {spell(key)}: {text}")

@@ -24,7 +24,7 @@ from bridge.config.settings import (
     ScheduleSection,
     StoreSection,
 )
-from bridge.sources.ami import AmiSettings
+from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.http import WebhookSettings
 from bridge.web.settings import WebSettings
 
@@ -151,10 +151,10 @@ class _Reader:
                 hint = did_you_mean(kind or "", SOURCES)
                 self.found.add((*key, "kind"), f"there is no such kind of source; {hint}", kind)
                 continue
-            section = self._validated(key, table, model)
             if kind == "ami" and not table.get("trunks"):
                 self.found.add((*key, "trunks"), _NO_TRUNKS, table.get("trunks"))
-            if section is not None:
+            filled = self.credentials.fill(table, model, key, self.found)
+            if (section := self._validated(key, table, filled, model)) is not None:
                 yield Placed(key=key, section=section)
 
     def same_ids(self) -> None:
@@ -181,8 +181,7 @@ class _Reader:
                 else:
                     self.found.add((name, index), f"write it as a table: [[{name}]]", table)
 
-    def _validated(self, key: Key, table: dict[str, Any], model: type[S]) -> S | None:
-        filled = self.credentials.fill(table, model, key, self.found)
+    def _validated(self, key: Key, table: dict[str, Any], filled: dict[str, Any], model: type[S]) -> S | None:
         try:
             section = model.model_validate(filled)
         except ValidationError as error:
@@ -197,12 +196,11 @@ class _Reader:
 
     def _lenient(self, key: Key, table: dict[str, Any], model: type[S]) -> S:
         """The section; if it is wrong in places, what is left of it, so that the rest can still be checked."""
-        section = self._validated(key, table, model)
+        left = self.credentials.fill(table, model, key, self.found)
+        section = self._validated(key, table, left, model)
         if section is not None:
             return section
-        left, loose = {**table}, _without_demands(model)
-        for name in secret_fields(model):
-            left.pop(name, None)
+        loose = _without_demands(model)
         while True:
             try:
                 return loose.model_validate(left)
@@ -216,7 +214,7 @@ class _Reader:
 def _without_demands(model: type[S]) -> type[S]:
     """The same section with nothing required: what is missing is empty."""
     empty: dict[str, Any] = {
-        name: (field.annotation, "" if field.annotation is str else ())
+        name: (field.rebuild_annotation(), "" if field.annotation is str else ())
         for name, field in model.model_fields.items()
         if field.is_required()
     }
@@ -227,6 +225,8 @@ def _note(detail: ErrorDetails, key: Key, table: Mapping[str, Any], model: type[
     """Put one of pydantic's complaints into our words."""
     place = _within(table, detail["loc"])
     last = str(place[-1]) if place else ""
+    if place and found.has((*key, *place)):
+        return
     secret = bool(place) and place[0] in secret_fields(model)
     if detail["type"] == "missing":
         found.add((*key, *place), _missing(model, place))
