@@ -24,13 +24,13 @@ _CONTACTS = CONTACTS.having("id")
 _ORGANISATIONS = ORGANISATIONS.having("id")
 _LEADS = LEADS.having("contact_id")
 _DEALS = DEALS.having("contact_id")
-_OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open")).order_by(missed_case.c.first_at)
+_OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open"))
 _OPEN_TASKS = TASKS.having("contact_id").where(task.c.status == literally("open"))
 _OPEN_TASKS_BY_ID = TASKS.having("id").where(task.c.status == literally("open"))
 _SETTINGS_TASKS = TASKS.having("subject").where(
     task.c.subject.is_not(None), task.c.status == literally("open"), task.c.kind == literally("settings")
 )
-_TASKS_OF_CALLS = TASKS.having("call_id").order_by(task.c.created_at)
+_TASKS_OF_CALLS = TASKS.having("call_id")
 
 
 async def clients(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -> dict[str, Client]:
@@ -99,27 +99,32 @@ class _Known:
 
     def client(self, lane: str, contact_ids: Collection[str]) -> Client:
         contacts = [self.contacts[id_] for id_ in contact_ids if id_ in self.contacts]
-        if not contacts and lane not in self.cases:
+        cases = self.cases.get(lane, ())
+        if not contacts and not cases:
             return Client(lane=lane)
-        contacts.sort(key=lambda contact: (contact.created_at, contact.id))
+        contacts.sort(key=_oldest_first)
         leads = [lead for contact in contacts for lead in self.leads.get(contact.id, ())]
         deals = [deal for contact in contacts for deal in self.deals.get(contact.id, ())]
-        cases = self.cases.get(lane, [])
-        tasks = {task.id: task for contact in contacts for task in self.tasks.get(contact.id, ())}
-        tasks |= {case.task_id: found for case in cases if case.task_id and (found := self._task_of(case))}
-        owners = dict.fromkeys(record.organisation_id or "" for record in chain[_Owned](contacts, leads, deals))
+        owned: list[_Owned] = [*contacts, *leads, *deals]
+        owners = dict.fromkeys([record.organisation_id or "" for record in owned])
         return Client(
             lane=lane,
             contacts=tuple(contacts),
-            organisations=tuple(self.organisations[id_] for id_ in owners if id_ in self.organisations),
+            organisations=tuple([self.organisations[id_] for id_ in owners if id_ in self.organisations]),
             leads=tuple(sorted(leads, key=_latest_first)),
             deals=tuple(sorted(deals, key=_latest_first)),
-            cases=tuple(cases),
-            tasks=tuple(sorted(tasks.values(), key=lambda task: (task.created_at, task.id))),
+            cases=tuple(sorted(cases, key=lambda case: (case.first_at, case.id))),
+            tasks=tuple(sorted(self._open_tasks(contacts, cases), key=_oldest_first)),
         )
 
-    def _task_of(self, case: Case) -> Task | None:
-        return self.tasks_of_cases.get(case.task_id or "")
+    def _open_tasks(self, contacts: Iterable[Contact], cases: Iterable[Case]) -> Iterable[Task]:
+        of_contacts = {task.id: task for contact in contacts for task in self.tasks.get(contact.id, ())}
+        of_cases = {case.task_id: self.tasks_of_cases.get(case.task_id or "") for case in cases}
+        return [*of_contacts.values(), *(task for task in of_cases.values() if task is not None)]
+
+
+def _oldest_first(record: Contact | Task) -> tuple[float, str]:
+    return record.created_at, record.id
 
 
 def _latest_first(record: Lead | Deal) -> tuple[float, str]:
@@ -135,4 +140,4 @@ async def settings_tasks(conn: AsyncConnection, parties: Collection[str]) -> dic
 async def tasks_of_calls(conn: AsyncConnection, call_ids: Collection[str]) -> dict[str, tuple[Task, ...]]:
     """The tasks that each of these calls made, open or done, oldest first (a recording is attached to them, D20)."""
     found = _grouped(await TASKS.all_of(conn, _TASKS_OF_CALLS, call_ids), lambda task: task.call_id)
-    return {call_id: tuple(tasks) for call_id, tasks in found.items()}
+    return {call_id: tuple(sorted(tasks, key=_oldest_first)) for call_id, tasks in found.items()}

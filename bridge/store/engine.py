@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from bridge.store.errors import StoreCorrupt, StoreError, StoreUnavailable
+from bridge.store.integrity import require_sound
 from bridge.store.place import Place, SoleUse, place_of, prepare_file
 from bridge.store.revision import require_current
 
@@ -78,6 +79,8 @@ class Store:
         try:
             async with store.reading() as conn:
                 await require_current(conn)
+                if alone:
+                    await require_sound(conn, place)
         except BaseException:
             await store.close()
             raise
@@ -206,7 +209,5 @@ def _sorted_sqlite_error(error: sqlite3.Error, place: Place) -> StoreError | Non
     """Whose fault it is, by the primary result code (the lower byte, sqlite.org/rescode.html); None: ours."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGED:
-        return StoreCorrupt(
-            f"{place.file}: {error}; stop the bridge, keep the file and put the last backup in its place"
-        )
+        return StoreCorrupt(f"{place.file}: {error}; {place.remedy}")
     return StoreUnavailable(f"{place.file}: {error}") if code in _TRY_LATER else None

@@ -23,6 +23,11 @@ class Place:
         """The store is a file of ours, not a server."""
         return self.file is not None
 
+    @property
+    def remedy(self) -> str:
+        """What a person does when the file is damaged."""
+        return "stop the bridge, keep the file and put the last backup in its place"
+
 
 def place_of(url: str, data_dir: Path) -> Place:
     """The place that the setting `store.url` names; a relative SQLite path counts from `data_dir`.
