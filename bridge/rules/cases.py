@@ -7,7 +7,7 @@ from bridge.model.crm import Case, Task, TaskKind, TaskStatus, record_id
 from bridge.model.effects import AddTask, CloseCase, CompleteTask, NoteCallback, OpenCase, RepeatCase, RepeatTask
 from bridge.rules import rows
 from bridge.rules.drafting import Draft
-from bridge.rules.findings import hidden_case_key
+from bridge.rules.shifts import local
 from bridge.rules.story import at_local, lasting, talker_name
 from bridge.rules.tasks import due, task_for
 
@@ -56,7 +56,7 @@ def _open(draft: Draft, action: rows.CallBack) -> None:
     task = _callback(draft, action, case_id)
     case = Case(
         id=case_id,
-        client=_client(draft),
+        client=situation.client.lane,
         client_number=situation.client_number,
         line_number=situation.line_number,
         attempts=1,
@@ -108,21 +108,19 @@ def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task | None:
     )
 
 
-def _client(draft: Draft) -> str:
-    lane = draft.situation.client.lane
-    if draft.situation.client_number is not None:
-        return lane
-    return hidden_case_key(lane, draft.findings.since, draft.findings.company.timezone)
-
-
 def _open_case(draft: Draft) -> Case | None:
-    """The open case of this client on this line; callers without a number share one for each line and day."""
-    situation, key = draft.situation, _client(draft)
-    for case in draft.findings.cases:
-        same = case.client == key or (situation.client_number is not None and case.client_number is not None)
-        if same and case.line_number == situation.line_number:
-            return case
-    return None
+    """The open case of this client on this line; callers without a number share one for each line and day (D10)."""
+    situation = draft.situation
+    if situation.client_number is not None:
+        mine = (case for case in draft.findings.cases if case.client_number is not None)
+    else:
+        mine = (case for case in draft.findings.cases if case.client == situation.client.lane and _today(draft, case))
+    return next((case for case in mine if case.line_number == situation.line_number), None)
+
+
+def _today(draft: Draft, case: Case) -> bool:
+    timezone = draft.findings.company.timezone
+    return local(case.first_at, timezone).date() == local(draft.findings.since, timezone).date()
 
 
 def _open_tasks(draft: Draft, case: Case) -> Iterator[Task]:

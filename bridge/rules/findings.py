@@ -9,7 +9,7 @@ from bridge.model.people import Company, Employee, Line
 from bridge.model.situation import Situation
 from bridge.rules.matching import Match, judged, match
 from bridge.rules.rows import Matrix
-from bridge.rules.shifts import local, shift
+from bridge.rules.shifts import shift
 from bridge.rules.staff import employee_of, settings_subject, unknown_party
 
 GIVEN_UP = frozenset(
@@ -154,11 +154,6 @@ def missed_reason(situation: Situation, line: Line | None) -> MissedReason | Non
     if schedule is not None and not shift(schedule, call.started_at).open:
         return MissedReason.OUT_OF_HOURS
     return reason
-
-
-def hidden_case_key(lane: str, at: Instant, timezone: str) -> str:
-    """The `client` of a missed-call case for callers without a usable number: one per lane and local day (D10)."""
-    return f"{lane}:{local(at, timezone):%Y-%m-%d}"
 
 
 def _outcome(call: Call, *, answered: bool) -> Outcome | None:
