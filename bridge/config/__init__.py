@@ -3,7 +3,14 @@
 The one part that reads the environment, and the one that knows the settings of every source.
 """
 
-from bridge.config.loading import Configuration, load_configuration
+from bridge.config.loading import Configuration, load_configuration, load_everything, load_matrix
 from bridge.config.problems import ConfigurationError, Problem
 
-__all__ = ["Configuration", "ConfigurationError", "Problem", "load_configuration"]
+__all__ = [
+    "Configuration",
+    "ConfigurationError",
+    "Problem",
+    "load_configuration",
+    "load_everything",
+    "load_matrix",
+]

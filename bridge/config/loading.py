@@ -13,7 +13,9 @@ from bridge.config.company import found_company
 from bridge.config.credentials import Credentials, environment
 from bridge.config.problems import MASKED, ConfigurationError, Findings, Problem
 from bridge.config.reading import Sections, SourceSettings, parse, read_sections
+from bridge.config.scenarios import read_scenarios
 from bridge.model.people import Company
+from bridge.rules.matrix import Matrix
 from bridge.web.settings import WebSettings
 
 
@@ -50,14 +52,58 @@ def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         ConfigurationError: something is wrong; it names everything that is.
 
     """
+    draft = _draft(path, environ)
+    draft.found.refuse_if_any()
+    return draft.configuration
+
+
+def load_matrix(configuration: Configuration) -> Matrix:
+    """The matrix that this configuration names, which is fit for its company.
+
+    Raises:
+        ConfigurationError: something is wrong with it; it names everything that is.
+
+    """
+    return read_scenarios(configuration.scenarios_path)
+
+
+def load_everything(path: Path, environ: Mapping[str, str] | None = None) -> tuple[Configuration, Matrix]:
+    """The configuration and its matrix, and the problems of both at once.
+
+    Raises:
+        ConfigurationError: something is wrong with either of them.
+
+    """
+    draft = _draft(path, environ)
+    problems = draft.found.sorted_problems()
+    matrix = None
+    # A named file that is not there is a problem of the configuration already.
+    if not draft.found.has(("scenarios", "file")):
+        try:
+            matrix = load_matrix(draft.configuration)
+        except ConfigurationError as error:
+            problems += error.problems
+    if matrix is None or problems:
+        raise ConfigurationError(problems)
+    return draft.configuration, matrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A configuration that may still be wrong, and what was found about it."""
+
+    configuration: Configuration
+    found: Findings
+
+
+def _draft(path: Path, environ: Mapping[str, str] | None) -> _Draft:
     credentials = Credentials(environ=environment() if environ is None else environ, folder=path.absolute().parent)
     raw, found = parse(_text_of(path), str(path))
     sections = read_sections(raw, credentials, found)
     company = found_company(sections, found)
     store_url = _store_url(sections, found)
     scenarios = _scenarios_path(sections, credentials.folder, found)
-    found.refuse_if_any()
-    return Configuration(
+    configuration = Configuration(
         path=path.absolute(),
         name=sections.bridge.name,
         public_url=sections.bridge.public_url,
@@ -71,6 +117,7 @@ def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> 
         warnings=tuple(found.warnings),
         effective=_effective(sections, company, scenarios),
     )
+    return _Draft(configuration=configuration, found=found)
 
 
 def shipped_scenarios() -> Path:

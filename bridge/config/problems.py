@@ -65,10 +65,14 @@ class Findings:
         """The key with its line, to name it in the problem of another."""
         return f"{spell(key)} (line {self.lines.of(key)})"
 
+    def sorted_problems(self) -> tuple[Problem, ...]:
+        """Everything found, in the order of the lines."""
+        return tuple(sorted(self.problems, key=lambda problem: (problem.line, problem.key)))
+
     def refuse_if_any(self) -> None:
-        """Raise ConfigurationError with everything found, in the order of the lines; nothing if all is well."""
+        """Raise ConfigurationError with everything found; nothing happens if all is well."""
         if self.problems:
-            raise ConfigurationError(tuple(sorted(self.problems, key=lambda problem: (problem.line, problem.key))))
+            raise ConfigurationError(self.sorted_problems())
 
 
 def show(key: Key, value: object) -> str:

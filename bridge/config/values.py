@@ -4,9 +4,8 @@ import ipaddress
 import math
 import re
 from datetime import time
-from functools import cache
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from bridge.config.problems import did_you_mean
 from bridge.model.people import OpenHours
@@ -42,15 +41,14 @@ def read_country(written: str) -> str:
     return code
 
 
-_zones = cache(available_timezones)
-
-
 def read_timezone(written: str) -> str:
     """An IANA time zone that this machine knows."""
-    if written not in _zones():
-        near = did_you_mean(written, _zones()) if len(written) > 1 else ""
+    try:
+        ZoneInfo(written)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = did_you_mean(written, available_timezones())
         hint = near if near.startswith("did") else 'write an IANA name such as "Europe/Warsaw"'
-        raise ValueError(f"this machine knows no such time zone; {hint}")
+        raise ValueError(f"this machine knows no such time zone; {hint}") from error
     return written
 
 

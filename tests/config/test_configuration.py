@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.config import Configuration, ConfigurationError, load_configuration
+from bridge.config import Configuration, ConfigurationError, load_configuration, load_everything, load_matrix
 from bridge.config.loading import shipped_scenarios
 from bridge.model.people import Policy, Role
 from bridge.model.phone import PhoneNumber, lookup_keys
@@ -520,3 +520,48 @@ def test_nobody_but_this_machine_reaches_the_demo_and_it_writes_below_the_checko
     assert demo.web.host == "127.0.0.1"
     assert demo.data_dir == ROOT / "var" / "demo"
     assert [source.kind for source in demo.sources] == ["webhook"]
+
+
+# ---- the matrix ----
+
+
+def test_the_shipped_matrix_is_read():
+    configuration = load_configuration(ROOT / "config" / "demo.toml", {})
+    assert {"S3", "S4", "D10"} <= {row.name for row in load_matrix(configuration).rows}
+
+
+def test_problems_of_the_configuration_and_of_the_matrix_are_told_together(written, tmp_path):
+    path = written(spoilt('top = "anna"', 'top = "ana"'))
+    shipped = shipped_scenarios().read_text(encoding="utf-8")
+    (tmp_path / "scenarios.toml").write_text(shipped.replace('when.number = "blocked"', 'when.numbr = "blocked"', 1))
+    with pytest.raises(ConfigurationError) as caught:
+        load_everything(path, SECRETS)
+    own, *of_matrix = caught.value.problems
+    assert (own.line, own.key) == (12, "policy.top")
+    assert of_matrix[0].file.endswith("scenarios.toml")
+    line = shipped.splitlines().index('when.number = "blocked"') + 1
+    assert line == of_matrix[0].line
+    assert "scenario S1" in of_matrix[0].key
+
+
+def test_a_named_matrix_that_is_not_there_is_one_problem(written):
+    path = written(GOOD + '[scenarios]\nfile = "no.toml"\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load_everything(path, SECRETS)
+    assert [problem.key for problem in caught.value.problems] == ["scenarios.file"]
+
+
+def test_a_matrix_that_is_no_text_is_a_problem(written, tmp_path):
+    configuration = load_configuration(written(GOOD), SECRETS)
+    (tmp_path / "scenarios.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load_matrix(configuration)
+    (tmp_path / "scenarios.toml").unlink()
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_matrix(configuration)
+
+
+def test_a_good_file_and_a_good_matrix_go_together():
+    configuration, matrix = load_everything(ROOT / "config" / "demo.toml", {})
+    assert configuration.company.policy.settle == 1.0
+    assert matrix.rows
