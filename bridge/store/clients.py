@@ -25,6 +25,7 @@ _ORGANISATIONS = ORGANISATIONS.having("id")
 _LEADS = LEADS.having("contact_id")
 _DEALS = DEALS.having("contact_id")
 _OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open"))
+_CASES_BY_ID = CASES.having("id")
 _OPEN_TASKS = TASKS.having("contact_id").where(task.c.status == literally("open"))
 _OPEN_TASKS_BY_ID = TASKS.having("id").where(task.c.status == literally("open"))
 _SETTINGS_TASKS = TASKS.having("subject").where(
@@ -141,3 +142,8 @@ async def tasks_of_calls(conn: AsyncConnection, call_ids: Collection[str]) -> di
     """The tasks that each of these calls made, open or done, oldest first (a recording is attached to them, D20)."""
     found = _grouped(await TASKS.all_of(conn, _TASKS_OF_CALLS, call_ids), lambda task: task.call_id)
     return {call_id: tuple(sorted(tasks, key=_oldest_first)) for call_id, tasks in found.items()}
+
+
+async def cases_by_id(conn: AsyncConnection, case_ids: Collection[str]) -> dict[str, Case]:
+    """The cases with these ids, open or closed."""
+    return {case.id: case for case in await CASES.all_of(conn, _CASES_BY_ID, case_ids)}
