@@ -89,6 +89,13 @@ def lane_of(number: PhoneNumber) -> str:
     return min(lookup_keys(number))
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def readable(text: str) -> str:
+    """An E.164 number in groups, as people read it aloud; anything else (an extension, a name) as it is."""
+    parsed = _structure(text) if text.startswith("+") else None
+    return text if parsed is None else phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL)
+
+
 def mask(text: str) -> str:
     """The number with its middle hidden, for logs: never a whole number, and never a whole name."""
     written = _without_extension(_user_part(_plain(text)))
