@@ -12,13 +12,19 @@ from enum import StrEnum
 from bridge.model.call import Utm
 from bridge.model.moment import Instant
 
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+
 
 def record_id(kind: str, *fact: str) -> str:
     """The id of the record of this kind that this fact makes: 13 lower-case letters and digits (65 bits)."""
     digest = hashlib.blake2b("\x1f".join((kind, *fact)).encode(), digest_size=9).digest()
     number = int.from_bytes(digest, "big")
-    alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
-    return "".join(alphabet[(number >> shift) & 31] for shift in range(60, -1, -5))
+    first = _ALPHABET[(number >> 60) & 31]
+    return (
+        f"{first}{_PAIRS[(number >> 50) & 1023]}{_PAIRS[(number >> 40) & 1023]}{_PAIRS[(number >> 30) & 1023]}"
+        f"{_PAIRS[(number >> 20) & 1023]}{_PAIRS[(number >> 10) & 1023]}{_PAIRS[number & 1023]}"
+    )
 
 
 class LeadStatus(StrEnum):

@@ -10,7 +10,7 @@ from bridge.rules.drafting import Draft, place
 from bridge.rules.facts import Facts, found, holds
 from bridge.rules.findings import Findings, Talker, find
 from bridge.rules.remarks import remarks
-from bridge.rules.rows import Condition, Matrix, Row
+from bridge.rules.rows import Condition, Matrix, OneOf, Row
 from bridge.rules.story import Story
 
 
@@ -43,7 +43,11 @@ def _first(matrix: Matrix, facts: Facts) -> tuple[Row | None, tuple[Refusal, ...
 
 def _failed(conditions: tuple[Condition, ...], facts: Facts) -> Condition | None:
     for condition in conditions:
-        if not holds(condition, facts):
+        # The common kind is asked here and not by `holds`: this loop is most of a decision's cost.
+        if isinstance(condition, OneOf):
+            if facts[condition.key] not in condition.accepted:
+                return condition
+        elif not holds(condition, facts):
             return condition
     return None
 
@@ -140,8 +144,8 @@ def _verdict(
 
 def _tags(reasons: tuple[str, ...]) -> tuple[str, ...]:
     """The names that the reasons begin with."""
-    named = (reason.partition(":")[0] for reason in reasons)
-    return tuple(dict.fromkeys(name for name in named if name and name[0] in "SD" and name[1:].isdigit()))
+    named = [reason.partition(":")[0] for reason in reasons if reason[:1] in {"S", "D"}]
+    return tuple(dict.fromkeys(name for name in named if name[1:2].isdigit() and " " not in name))
 
 
 def _id(talker: Talker | None) -> str | None:

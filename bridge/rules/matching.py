@@ -44,8 +44,13 @@ class Match:
     other_contacts: tuple[Contact, ...] = ()
 
 
+NOBODY = Match(standing=Standing.NEW)
+
+
 def match(client: Client, prefer: str = "most_recently_active") -> Match:
     """Which of the client's records are meant; `prefer` is D4's choice among several open leads."""
+    if not (client.leads or client.deals or client.contacts):
+        return NOBODY
     lead = _preferred([lead for lead in client.leads if lead.status is LeadStatus.OPEN], prefer)
     over = [lead for lead in client.leads if lead.status is not LeadStatus.OPEN]
     open_deals = [deal for deal in client.deals if deal.status is DealStatus.OPEN]
@@ -103,13 +108,17 @@ def without(client: Client, fact: str) -> Client:
 
 
 def _made_by(client: Client, fact: str) -> bool:
-    records: tuple[Contact | Organisation | Lead | Deal, ...] = (
-        *client.contacts,
-        *client.organisations,
-        *client.leads,
-        *client.deals,
+    groups: tuple[tuple[Contact | Organisation | Lead | Deal, ...], ...] = (
+        client.contacts,
+        client.organisations,
+        client.leads,
+        client.deals,
     )
-    return any(record.origin == fact for record in records)
+    for records in groups:
+        for record in records:
+            if record.origin == fact:
+                return True
+    return False
 
 
 def _still_there(before: Client, now: Client) -> Client:

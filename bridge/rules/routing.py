@@ -27,13 +27,9 @@ def choose(words: tuple[str, ...], findings: Findings, *, on_duty: bool = False,
     so those who took part are not asked whether they are available.
     """
     company = findings.company
-    named = [(word, who) for word in words for who in _people(word, findings)]
-    if not named:
-        return Choice(employee_id=None)
-    chain = [*named, ("senior", company.policy.senior), ("top", company.policy.top)]
     passed: list[str] = []
     off_duty: list[str] = []
-    for word, who in chain:
+    for word, who in _chain(words, findings):
         trouble = None if record and word in PARTICIPANTS else unavailable(company, who)
         if trouble is None and on_duty and not is_on_duty(company, who, findings.since):
             off_duty.append(who)
@@ -42,12 +38,24 @@ def choose(words: tuple[str, ...], findings: Findings, *, on_duty: bool = False,
             return Choice(employee_id=who, reasons=_told(company, passed, who))
         passed.append(f"{name_of(company, who)} is {trouble}")
     if off_duty:
-        return Choice(
-            employee_id=off_duty[0],
-            reasons=(f"D17: nobody in the chain is on duty, it waits for {name_of(company, off_duty[0])}",),
-        )
-    last = chain[-1][1]
+        waits = f"D17: nobody in the chain is on duty, it waits for {name_of(company, off_duty[0])}"
+        return Choice(employee_id=off_duty[0], reasons=(waits,))
+    if not passed:
+        return Choice(employee_id=None)
+    last = company.policy.top
     return Choice(employee_id=last, reasons=(*_told(company, passed, last), "D17: nobody in the chain can take it"))
+
+
+def _chain(words: tuple[str, ...], findings: Findings) -> Iterator[tuple[str, str]]:
+    """The people named, then those who stand in for them; nobody if nobody fits the description."""
+    named = False
+    for word in words:
+        for who in _people(word, findings):
+            named = True
+            yield word, who
+    if named:
+        yield "senior", findings.company.policy.senior
+        yield "top", findings.company.policy.top
 
 
 def unavailable(company: Company, employee_id: str) -> str | None:

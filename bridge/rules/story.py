@@ -101,7 +101,7 @@ def in_vain(findings: Findings) -> list[str]:
 
 def at_local(findings: Findings, at: Instant) -> str:
     """The instant on the company's clocks."""
-    return f"{local(at, findings.company.timezone):%Y-%m-%d %H:%M}"
+    return local(at, findings.company.timezone).isoformat(" ", "minutes")[:16]
 
 
 def _when(findings: Findings) -> str:
