@@ -13,6 +13,9 @@ from bridge.config.lines import Key
 from bridge.config.problems import Findings
 
 _WAYS: Final = 'write { env = "NAME" }, { file = "path" } or { credential = "name" }'
+STAND_IN: Final = "whsec_c3RhbmRzIGluIGZvciB0aGUgcmVhbCBzZWNyZXQ="
+"""A secret of every form that a source may ask for, for commands that do not need the true one."""
+
 _LARGEST = 64 * 1024
 """Bytes of a secret's file; more than that is another file named by mistake."""
 
@@ -22,25 +25,38 @@ def environment() -> Mapping[str, str]:
     return MappingProxyType(os.environ)  # noqa: TID251 - this is the one place
 
 
-class NotThere(ValueError):  # noqa: N818 - a remedy for people, shown among others
-    """A secret could not be had; the message says what to do."""
+class Malformed(ValueError):  # noqa: N818 - a remedy for people, shown among others
+    """What is written is no secret and no place of one; the message says what to do."""
+
+
+class NotThere(ValueError):  # noqa: N818 - the same
+    """There is no secret at the place that is written, or this user may not see it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Where secrets come from: the environment, and files relative to the configuration's folder."""
+    """Where secrets come from: the environment, and files relative to the configuration's folder.
+
+    `needed` False: a secret that is not there is only a warning, and a stand-in takes its place. An administrator who
+    asks what a call led to has neither the daemon's environment nor its credentials.
+    """
 
     environ: Mapping[str, str]
     folder: Path
+    needed: bool = True
 
     def fill(self, written: Mapping[str, Any], model: type[BaseModel], key: Key, found: Findings) -> dict[str, Any]:
         """The table with its secrets in place; one that could not be had is left out and noted as a problem."""
         filled = dict(written)
-        for name in secret_fields(model) & filled.keys():
+        for name in sorted(secret_fields(model) & filled.keys()):
             try:
                 filled[name] = self._secret(filled[name])
-            except NotThere as problem:
-                found.add((*key, name), str(problem), filled.pop(name))
+            except (NotThere, Malformed) as problem:
+                if self.needed or isinstance(problem, Malformed):
+                    found.add((*key, name), str(problem), filled.pop(name))
+                else:
+                    found.warn((*key, name), str(problem))
+                    filled[name] = STAND_IN
                 continue
             if isinstance(written[name], str):
                 found.warn((*key, name), f"the secret stands in the file; {_WAYS} to keep it out of copies")
@@ -57,9 +73,9 @@ class Credentials:
             case {"credential": str(name), **rest} if not rest and name not in ("", "..") and "/" not in name:
                 return self._from_systemd(name)
             case {"env": _} | {"file": _} | {"credential": _}:
-                raise NotThere(f"one secret has one place; {_WAYS}")
+                raise Malformed(f"one secret has one place; {_WAYS}")
             case _:
-                raise NotThere(f"this is no secret; {_WAYS}")
+                raise Malformed(f"this is no secret; {_WAYS}")
 
     def _from_environment(self, name: str) -> str:
         if name not in self.environ:

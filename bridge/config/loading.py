@@ -45,14 +45,19 @@ class Configuration:
         return dict(self.effective)
 
 
-def load_configuration(path: Path, environ: Mapping[str, str] | None = None) -> Configuration:
+def load_configuration(
+    path: Path, environ: Mapping[str, str] | None = None, *, needs_secrets: bool = True
+) -> Configuration:
     """What this file says. `environ` is where secrets are looked up; None is the environment of this process.
+
+    Without `needs_secrets` a secret that is not there is a warning, and a stand-in takes its place: for commands that
+    connect to nothing, given by people who do not have the daemon's secrets.
 
     Raises:
         ConfigurationError: something is wrong; it names everything that is.
 
     """
-    draft = _draft(path, environ)
+    draft = _draft(path, environ, needs_secrets=needs_secrets)
     draft.found.refuse_if_any()
     return draft.configuration
 
@@ -67,14 +72,16 @@ def load_matrix(configuration: Configuration) -> Matrix:
     return read_scenarios(configuration.scenarios_path)
 
 
-def load_everything(path: Path, environ: Mapping[str, str] | None = None) -> tuple[Configuration, Matrix]:
-    """The configuration and its matrix, and the problems of both at once.
+def load_everything(
+    path: Path, environ: Mapping[str, str] | None = None, *, needs_secrets: bool = True
+) -> tuple[Configuration, Matrix]:
+    """The configuration (see `load_configuration`) and its matrix, or the problems of both at once.
 
     Raises:
         ConfigurationError: something is wrong with either of them.
 
     """
-    draft = _draft(path, environ)
+    draft = _draft(path, environ, needs_secrets=needs_secrets)
     problems = draft.found.sorted_problems()
     matrix = None
     # A named file that is not there is a problem of the configuration already.
@@ -96,8 +103,10 @@ class _Draft:
     found: Findings
 
 
-def _draft(path: Path, environ: Mapping[str, str] | None) -> _Draft:
-    credentials = Credentials(environ=environment() if environ is None else environ, folder=path.absolute().parent)
+def _draft(path: Path, environ: Mapping[str, str] | None, *, needs_secrets: bool) -> _Draft:
+    credentials = Credentials(
+        environ=environment() if environ is None else environ, folder=path.absolute().parent, needed=needs_secrets
+    )
     raw, found = parse(_text_of(path), str(path))
     sections = read_sections(raw, credentials, found)
     company = found_company(sections, found)

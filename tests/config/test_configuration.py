@@ -280,6 +280,21 @@ def test_a_secret_that_cannot_be_had_says_where_it_was_looked_for(problems, secr
     assert told in text
 
 
+def test_who_asks_only_what_happened_needs_no_secrets(written):
+    path = written(GOOD + 'signing_secret = { file = "/nowhere" }\n')
+    configuration = load_configuration(path, {}, needs_secrets=False)
+    assert len(configuration.sources) == 2
+    assert len(configuration.warnings) == 3
+    assert ":52: source[0].secret: the environment variable BRIDGE_AMI_SECRET is not set" in configuration.warnings[0]
+    assert configuration.masked()["source"][1]["signing_secret"] == "********"
+
+
+def test_even_without_need_a_secret_must_be_written_as_one(written):
+    path = written(spoilt('{ env = "BRIDGE_AMI_SECRET" }', '{ env = "A", file = "b" }'))
+    with pytest.raises(ConfigurationError, match="one secret has one place"):
+        load_configuration(path, {}, needs_secrets=False)
+
+
 # ---- what is wrong, with its line ----
 
 
