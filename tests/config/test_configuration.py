@@ -219,6 +219,22 @@ def test_a_secret_is_read_from_a_file_or_from_systemd_and_its_last_line_end_is_n
     assert shop.token.get_secret_value() == "from-systemd"
 
 
+def test_secrets_are_looked_up_in_the_environment_of_the_process_if_nothing_else_is_said(written, monkeypatch):
+    for name, secret in SECRETS.items():
+        monkeypatch.setenv(name, secret)
+    configuration = load_configuration(written(GOOD))
+    assert configuration.sources[1].token.get_secret_value() == "shop-hush-2"
+
+
+def test_a_secret_file_that_is_huge_or_no_text_was_named_by_mistake(problems, tmp_path):
+    (tmp_path / "huge").write_bytes(b"x" * 70_000)
+    (tmp_path / "noise").write_bytes(b"\xff\xfe")
+    text = spoilt('{ env = "BRIDGE_AMI_SECRET" }', '{ file = "huge" }')
+    _, told = problems(text.replace('{ env = "BRIDGE_SHOP_TOKEN" }', '{ file = "noise" }'))
+    assert "larger than" in told
+    assert "no text in UTF-8" in told
+
+
 def test_a_secret_in_the_file_works_but_is_warned_about(load):
     configuration = load(spoilt('{ env = "BRIDGE_SHOP_TOKEN" }', '"hush"'))
     (warning,) = configuration.warnings
@@ -333,6 +349,8 @@ def test_even_without_need_a_secret_must_be_written_as_one(written):
         ('kind = "ami"\n', "", (48, "source[0].kind", None), "known: ami, webhook"),
         ('username = "bridge"', 'usrname = "bridge"', (51, "source[0].usrname", '"bridge"'), 'did you mean "username"'),
         ('token = { env = "BRIDGE_SHOP_TOKEN" }\n', "", (55, "source[1]", None), "token"),
+        ('id = "london"', "id = 5", (16, "branch[0].id", "5"), "text in quotes"),
+        ("[bridge]", "crm = [3]\n[bridge]", (1, "crm", None), "write it once, as a table: [crm]"),
         ("[[branch]]", "[branch]", (15, "branch", None), "write [[branch]]"),
         ("[web]", "[[web]]", (7, "web", None), "[web]"),
         # numbers
@@ -476,6 +494,13 @@ def test_without_any_employee_the_problem_says_exactly_what_to_add(problems):
     assert [key for _, key, _ in found] == ["policy.senior", "policy.top"]
     assert '[[employee]] id = "olga", name = "Olga Nowak", role = "senior"' in told
     assert 'role = "top"' in told
+
+
+def test_a_list_that_holds_no_tables_is_told_how_to_be_written(problems):
+    found, told = problems('source = 5\nline = [5]\n[bridge]\ncountry = "GB"\n')
+    assert {(1, "source", "5"), (2, "line[0]", "5")} <= set(found)
+    assert "[[source]]" in told
+    assert "[[line]]" in told
 
 
 def test_of_several_seniors_one_must_be_chosen(problems):
