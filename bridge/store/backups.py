@@ -45,6 +45,7 @@ def _prepare(file: Path, unfinished: Path, target: Path) -> None:
     if target.exists():
         raise StoreError(f"{target} exists; choose another name")
     try:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreUnavailable(f"{unfinished}: {error.strerror}") from error

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bridge.model.call import Utm
 from bridge.model.crm import CaseStatus, Deal, Lead, LeadStatus, Task, TaskStatus
 from bridge.model.moment import Instant
+from bridge.store import schema
 from bridge.store.errors import VersionConflict
 from bridge.store.queries import case_by_id, lead_by_id, task_by_id
 from bridge.store.rows import CASES, DEALS, LEADS, TASKS
@@ -117,3 +120,34 @@ async def edit_lead(
     )
     await LEADS.save(conn, [changed])
     return changed
+
+
+async def merge_leads(
+    conn: AsyncConnection, kept_id: str, other_id: str, now: Instant, *, version: int | None = None
+) -> Lead | None:
+    """Make one lead of two that are the same matter; None if either is missing or they are one already.
+
+    The kept lead gets the tasks, notes and calls of the other, and what tags and advertising tags it lacked. The other
+    one is lost and leads to the kept one by `previous_lead_id`.
+
+    Raises:
+        VersionConflict: `version` was given and is not the kept lead's.
+
+    """
+    kept, other = await lead_by_id(conn, kept_id), await lead_by_id(conn, other_id)
+    if kept is None or other is None or kept_id == other_id:
+        return None
+    _require(kept.version, version)
+    whole = replace(
+        kept,
+        utm=kept.utm if kept.utm != Utm() else other.utm,
+        tags=tuple(dict.fromkeys((*kept.tags, *other.tags))),
+        active_at=now,
+        touched=True,
+        version=kept.version + 1,
+    )
+    gone = replace(other, status=LeadStatus.LOST, previous_lead_id=kept_id, touched=True, version=other.version + 1)
+    await LEADS.save(conn, [whole, gone])
+    for table in (schema.task, schema.note, schema.call):
+        await conn.execute(update(table).where(table.c.lead_id == other_id).values(lead_id=kept_id))
+    return whole

@@ -188,6 +188,22 @@ async def finish(conn: AsyncConnection, ids: Collection[int], now: Instant) -> N
         await conn.execute(_FINISH, {"keys": piece, "now": now})
 
 
+FORGOTTEN = "a blocked number: what it told was not kept"
+_FORGET = {"state": "done", "lane": "blocked", "body": "", "problem": FORGOTTEN, "handled_at": bindparam("now")}
+_FORGET_EVENTS = update(event).where(event.c.id.in_(bindparam("keys", expanding=True))).values(**_FORGET)
+_FORGET_CALLS = update(event).where(event.c.call_key.in_(bindparam("keys", expanding=True))).values(**_FORGET)
+
+
+async def forget(conn: AsyncConnection, ids: Collection[int], call_keys: Collection[str], now: Instant) -> None:
+    """These events, and all events of these calls, are handled, and neither number nor body is kept of them.
+
+    Their names stay, so that a repeat is still recognised.
+    """
+    for statement, keys in ((_FORGET_EVENTS, ids), (_FORGET_CALLS, call_keys)):
+        for piece in in_pieces(keys):
+            await conn.execute(statement, {"keys": piece, "now": now})
+
+
 async def fail(conn: AsyncConnection, entry_id: int, problem: str, now: Instant) -> None:
     """Put this event aside: handling it failed, and trying again would fail again."""
     await conn.execute(
@@ -218,7 +234,8 @@ async def entries(
     if call_keys is not None:
         statement = statement.where(event.c.call_key.in_(call_keys))
     if source is not None:
-        statement = statement.where(event.c.source == source)
+        # Hidden from the index on source, which would gather and sort all that the source ever sent.
+        statement = statement.where(event.c.source.concat("") == source)
     if state is not None:
         statement = statement.where(event.c.state == literally(state.value))
     return await page(conn, statement, Order((event.c.id,)), _entry, limit=limit, cursor=cursor)

@@ -121,7 +121,7 @@ async def page_of_leads(
     if phone_keys is not None:
         wanted.append(lead.c.contact_id.in_(_contacts_with(phone_keys)))
     if status is not None:
-        wanted.append(lead.c.status == status.value)
+        wanted.append(lead.c.status == literally(status.value))
     if responsible is not None:
         wanted.append(lead.c.owner_id == responsible)
     if contact_id is not None:

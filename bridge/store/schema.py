@@ -225,6 +225,7 @@ lead = Table(
 Index("ix_lead_contact_id", lead.c.contact_id)
 Index("ix_lead_owner_id", lead.c.owner_id, lead.c.created_at, lead.c.id)
 Index("ix_lead_created_at", lead.c.created_at, lead.c.id)
+_index_of_some("ix_lead_open", lead.c.created_at, lead.c.id, where=lead.c.status == "open")
 
 deal = Table(
     "deal",
@@ -275,6 +276,7 @@ task = Table(
 )
 Index("ix_task_assignee_id", task.c.assignee_id, task.c.status, task.c.created_at, task.c.id)
 Index("ix_task_created_at", task.c.created_at, task.c.id)
+_index_of_some("ix_task_open", task.c.created_at, task.c.id, where=task.c.status == "open")
 Index("ix_task_lead_id", task.c.lead_id)
 Index("ix_task_contact_id", task.c.contact_id, task.c.status)
 Index("ix_task_call_id", task.c.call_id)

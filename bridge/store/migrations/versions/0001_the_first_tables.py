@@ -246,6 +246,13 @@ def upgrade() -> None:  # noqa: PLR0915 # one statement per table and index
     with op.batch_alter_table("lead", schema=None) as batch_op:
         batch_op.create_index("ix_lead_contact_id", ["contact_id"], unique=False)
         batch_op.create_index("ix_lead_created_at", ["created_at", "id"], unique=False)
+        batch_op.create_index(
+            "ix_lead_open",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
         batch_op.create_index("ix_lead_owner_id", ["owner_id", "created_at", "id"], unique=False)
 
     op.create_table(
@@ -396,6 +403,13 @@ def upgrade() -> None:  # noqa: PLR0915 # one statement per table and index
         batch_op.create_index("ix_task_contact_id", ["contact_id", "status"], unique=False)
         batch_op.create_index("ix_task_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_task_lead_id", ["lead_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_open",
+            ["created_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
         batch_op.create_index(
             "ix_task_subject",
             ["subject", "status"],
