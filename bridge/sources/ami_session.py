@@ -7,7 +7,6 @@ Status; Asterisk 16.28 and 22.10 as observed.
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Mapping
-from typing import NoReturn
 
 from bridge.flow.clock import Clock
 from bridge.model.moment import Instant
@@ -26,6 +25,10 @@ CHUNK = 65_536
 """Bytes taken from the socket at once: about 150 events."""
 LONGEST_FILTER = 900
 """Characters of one filter; Asterisk reads action lines of up to 1024 (main/manager.c)."""
+
+
+_Answer = asyncio.Future[AmiMessage | None]
+"""What an action is answered with; None: the connection is lost."""
 
 
 class LineLost(Exception):  # noqa: N818  # style: an exception is named for what happened
@@ -61,7 +64,7 @@ async def connect(settings: AmiSettings) -> tuple[asyncio.StreamReader, asyncio.
 
 
 class AmiSession:
-    """A conversation on an open connection. `take` is given every event and when it came, and must not wait."""
+    """A conversation on an open connection. `take` is given every message that interests and when it came."""
 
     def __init__(
         self,
@@ -78,9 +81,11 @@ class AmiSession:
         self._interest = interest
         self._stream = AmiStream(interest)
         self._ids = ActionIds()
-        self._answers: dict[str, asyncio.Future[AmiMessage]] = {}
-        self._list_ends: dict[str, asyncio.Future[AmiMessage]] = {}
+        self._answers: dict[str, _Answer] = {}
+        self._list_ends: dict[str, _Answer] = {}
         self._greeted = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._reason = ""
 
     @property
     def banner(self) -> str | None:
@@ -92,36 +97,38 @@ class AmiSession:
         """How many events came that nobody cares for."""
         return self._stream.skipped
 
-    async def listen(self) -> NoReturn:
-        """Read until the connection is lost; run beside everything else.
-
-        Raises:
-            LineLost: always, in the end.
-
-        """
+    async def listen(self) -> None:
+        """Read until the connection is lost, and tell whoever waits for an answer; run beside everything else."""
         try:
             while data := await self._reader.read(CHUNK):
                 self._hear(data, self._clock.now())
+            self._lose("the PBX closed the connection")
         except AmiProtocolError as error:
-            raise LineLost(str(error)) from None
+            self._lose(str(error))
         except OSError as error:
-            raise LineLost(f"the connection broke: {error}") from None
-        raise LineLost("the PBX closed the connection")
+            self._lose(f"the connection broke: {error}")
 
     def _hear(self, data: bytes, now: Instant) -> None:
         messages = self._stream.receive(data)
         if self._stream.banner is not None:
             self._greeted.set()
         for message in messages:
+            self._take(message, now)
             if message.event is None:
                 _settle(self._answers, message)
-                continue
-            self._take(message, now)
-            if message.event.endswith(b"Complete"):
+            elif message.event.endswith(b"Complete"):
                 _settle(self._list_ends, message)
 
+    def _lose(self, reason: str) -> None:
+        self._reason = reason
+        self._lost.set()
+        self._greeted.set()
+        for future in (*self._answers.values(), *self._list_ends.values()):
+            if not future.done():
+                future.set_result(None)
+
     async def log_in(self) -> None:
-        """Say who we are; events stay off until `hear_events`.
+        """Say who we are; from then on events come, the first being `FullyBooted` where we may see it.
 
         Raises:
             LoginRefused: wrong secret or name, or not from this address.
@@ -131,7 +138,7 @@ class AmiSession:
         await self._greeting()
         settings = self._settings
         secret = settings.secret.get_secret_value()
-        fields = [("Username", settings.username), ("Events", "off")]
+        fields = [("Username", settings.username), ("Events", "on")]
         if settings.login == "md5":
             asked = await self.ask("Challenge", [("AuthType", "MD5")])
             if not asked.succeeded:
@@ -155,6 +162,7 @@ class AmiSession:
             raise LineLost(
                 f"no greeting within {self._settings.reply_seconds:g} s: is this the manager port?"
             ) from None
+        self._check()
 
     async def narrow(self) -> bool:
         """Ask the PBX to send only the events that interest us; False if it refuses (write right `system`)."""
@@ -164,10 +172,6 @@ class AmiSession:
                 return False
         return True
 
-    async def hear_events(self) -> None:
-        """From now on events may come."""
-        await self.ask("Events", [("EventMask", "on")])
-
     async def ask(self, action: str, fields: Iterable[tuple[str, str]] = (), *, whole_list: bool = False) -> AmiMessage:
         """The answer to one action; with `whole_list` the event that closes the list, or the refusal.
 
@@ -176,14 +180,17 @@ class AmiSession:
 
         """
         action_id = self._ids.next()
+        reply: AmiMessage | None
         try:
             async with asyncio.timeout(self._settings.reply_seconds):
-                answer = self._answers[action_id] = _answer()
-                end = self._list_ends[action_id] = _answer()
+                self._check()
+                answer = self._answers[action_id] = asyncio.get_running_loop().create_future()
+                end = self._list_ends[action_id] = asyncio.get_running_loop().create_future()
                 self._writer.write(encode_action(action, action_id, fields))
                 await self._writer.drain()
-                first = await answer
-                return await end if whole_list and first.succeeded else first
+                reply = await answer
+                if whole_list and reply is not None and reply.succeeded:
+                    reply = await end
         except TimeoutError:
             raise LineLost(f"no answer to {action} within {self._settings.reply_seconds:g} s") from None
         except OSError as error:
@@ -191,6 +198,25 @@ class AmiSession:
         finally:
             self._answers.pop(action_id, None)
             self._list_ends.pop(action_id, None)
+        if reply is None:
+            raise LineLost(self._reason)
+        return reply
+
+    async def rest(self, seconds: float) -> None:
+        """Wait so long while the connection holds.
+
+        Raises:
+            LineLost: it does not.
+
+        """
+        until = self._clock.now() + seconds
+        while not self._lost.is_set() and self._clock.now() < until:
+            await self._clock.wait(self._lost, until=until)
+        self._check()
+
+    def _check(self) -> None:
+        if self._lost.is_set():
+            raise LineLost(self._reason)
 
     async def close(self) -> None:
         """Leave; whatever the other side does about it."""
@@ -201,11 +227,7 @@ class AmiSession:
             return
 
 
-def _answer() -> asyncio.Future[AmiMessage]:
-    return asyncio.get_running_loop().create_future()
-
-
-def _settle(waiting: Mapping[str, asyncio.Future[AmiMessage]], message: AmiMessage) -> None:
+def _settle(waiting: Mapping[str, _Answer], message: AmiMessage) -> None:
     future = waiting.get(message.action_id or "")
     if future is not None and not future.done():
         future.set_result(message)
@@ -216,17 +238,22 @@ def filters(interest: Interest) -> list[str]:
 
     Asterisk matches them against the whole text of an event, in which lines end in CR LF and "." matches those, too.
     """
-    patterns, names = [], ""
-    for name in sorted(event.decode() for event, only in interest.items() if only is None):
-        if names and len(names) + len(name) >= LONGEST_FILTER:
-            patterns.append(f"^Event: ({names})[[:space:]]")
-            names = ""
-        names = f"{names}|{name}" if names else name
-    if names:
-        patterns.append(f"^Event: ({names})[[:space:]]")
+    whole = sorted(event.decode() for event, only in interest.items() if only is None)
+    patterns = _alternatives("^Event: (", whole, ")[[:space:]]")
     for event, only in sorted(interest.items()):
         if only is not None:
-            values = "|".join(sorted(value.decode() for value in only.values))
-            header = f"{only.header.decode()}: ({values})"
-            patterns.append(f"^Event: {event.decode()}[[:space:]].*[[:space:]]{header}[[:space:]]")
+            begins = [begin.decode().replace("\r\n", "[[:space:]]+") for begin in only.begins]
+            head = f"^Event: {event.decode()}[[:space:]].*[[:space:]]{only.header.decode()}: ("
+            patterns += _alternatives(head, begins, ")")
     return patterns
+
+
+def _alternatives(head: str, choices: Iterable[str], tail: str) -> list[str]:
+    """As few patterns as can hold these choices."""
+    patterns, held = [], ""
+    for choice in choices:
+        if held and len(head) + len(held) + len(choice) + len(tail) >= LONGEST_FILTER:
+            patterns.append(f"{head}{held}{tail}")
+            held = ""
+        held = f"{held}|{choice}" if held else choice
+    return [*patterns, f"{head}{held}{tail}"] if held else patterns

@@ -2,9 +2,24 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
+import structlog
+
+from bridge.flow.clock import Clock
+from bridge.flow.intake import Overloaded, Stopping
 from bridge.model.events import CallSeen
+from bridge.store.errors import StoreUnavailable
+
+log = structlog.get_logger()
+
+BATCH = 500
+"""Snapshots handed to the journal at once."""
+LONGEST_PAUSE = 1.0
+"""Seconds, at most, before snapshots that could not be stored are offered again."""
+
+Accept = Callable[[Sequence[CallSeen]], Awaitable[object]]
+"""`Intake.accept`: returns when the events are on disk."""
 
 
 class Handover:
@@ -49,3 +64,54 @@ class Handover:
                 del self._waiting[event.call_key]
         if not self._waiting:
             self._some.clear()
+
+
+class Delivery:
+    """Carries what waits in a handover to the journal. `chance` gives a number from 0 up to but not including 1."""
+
+    def __init__(
+        self, handover: Handover, clock: Clock, chance: Callable[[], float], accept: Accept, *, stop_seconds: float
+    ) -> None:
+        self._handover = handover
+        self._clock = clock
+        self._chance = chance
+        self._accept = accept
+        self._stop_seconds = stop_seconds
+        self._dropped_told = 0
+
+    async def run(self) -> None:
+        """Deliver until cancelled; what waits then is delivered first, if the journal is quick."""
+        try:
+            while True:
+                if not await self._deliver():
+                    await self._clock.sleep(LONGEST_PAUSE * (0.5 + self._chance() / 2))
+        except asyncio.CancelledError:
+            await self._flush()
+            raise
+
+    async def _deliver(self) -> bool:
+        """Deliver some; False if nothing can be stored now (they still wait)."""
+        events = await self._handover.some(BATCH)
+        try:
+            await self._accept(events)
+        except (StoreUnavailable, Overloaded, Stopping):
+            self._tell_dropped()
+            return False
+        self._handover.taken(events)
+        return True
+
+    def _tell_dropped(self) -> None:
+        """Say how many were dropped, each time that it has doubled."""
+        if self._handover.dropped >= max(1, 2 * self._dropped_told):
+            self._dropped_told = self._handover.dropped
+            log.error("source.calls_dropped", dropped=self._dropped_told, waiting=len(self._handover))
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(self._stop_seconds):
+                while len(self._handover) and await self._deliver():
+                    pass
+        except TimeoutError:
+            pass
+        if len(self._handover):  # the PBX will be asked again, but what has ended by then is lost
+            log.warning("source.calls_left", calls=len(self._handover))
