@@ -1,0 +1,324 @@
+"""The wiring: the only file that knows every part. It starts them, reloads them and stops them in the right order."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom  # noqa: TID251 # here chance enters
+
+import structlog
+from aiohttp import web
+
+from bridge import __version__
+from bridge.config import Configuration, ConfigurationError, load_everything
+from bridge.flow.bulletin import Bulletin
+from bridge.flow.clock import Clock
+from bridge.flow.intake import Intake
+from bridge.flow.lanes import Lanes
+from bridge.flow.supervision import keep
+from bridge.flow.tally import Tally
+from bridge.rules.rows import Matrix
+from bridge.sources.ami import AmiLine, LineStatus
+from bridge.sources.ami_settings import AmiSettings
+from bridge.sources.http import WebhookReceiver, WebhookSettings
+from bridge.sources.simulator import PushRefused, push_all
+from bridge.store.calls import live_calls
+from bridge.store.engine import Store
+from bridge.store.errors import SchemaTooNew
+from bridge.store.migrate import migrate, schema_state
+from bridge.store.revision import SchemaState
+from bridge.web.app import make_app
+from bridge.web.services import Services, SourceStatus, Status
+from bridge.wire.simulation import SimulatedCompany, simulated_call
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 10.0
+"""How long a stop may take for what is begun; what is left stays in the journal."""
+KEY_FILE = "session.key"
+KEY_BYTES = 32
+
+
+class StartRefused(Exception):  # noqa: N818  # style: an exception is named for what happened
+    """The daemon cannot start; the message says what to do."""
+
+
+def run_daemon(configuration: Configuration, matrix: Matrix, *, simulate: str | None = None) -> None:
+    """Run until SIGTERM or SIGINT, in the fastest event loop that is installed.
+
+    Raises:
+        StartRefused: the address is taken, or the like.
+        StoreError: the store is not usable.
+
+    """
+    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+        runner.run(_daemon(configuration, matrix, simulate))
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        from uvloop import new_event_loop  # noqa: PLC0415 # an ornament: the daemon works without it
+    except ImportError:
+        return asyncio.new_event_loop
+    return new_event_loop
+
+
+async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | None) -> None:
+    state = await schema_state(configuration.store_url, configuration.data_dir)
+    if state is SchemaState.TOO_NEW:
+        raise SchemaTooNew(configuration.store_url)
+    if state is not SchemaState.CURRENT:
+        await migrate(configuration.store_url, configuration.data_dir)
+    store = await Store.open(configuration.store_url, data_dir=configuration.data_dir)
+    try:
+        await Daemon(configuration, matrix, store).run(simulate)
+    finally:
+        await store.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HeldLine:
+    """A line at work: what it was made of, and the task that holds it."""
+
+    line: AmiLine
+    settings: AmiSettings
+    task: asyncio.Task[None]
+
+
+class Daemon:
+    """Every part of one running bridge."""
+
+    def __init__(self, configuration: Configuration, matrix: Matrix, store: Store) -> None:
+        self._configuration = configuration
+        self._matrix = matrix
+        self._matrix_text = configuration.scenarios_path.read_text()
+        self._store = store
+        self._clock = Clock()
+        self._tally = Tally()
+        self._bulletin = Bulletin()
+        company = configuration.company
+        self._lanes = Lanes(store, self._clock, company, matrix, bulletin=self._bulletin, tally=self._tally)
+        self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock)
+        self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
+        self._lines: dict[str, _HeldLine] = {}
+        self._refused_reload: str | None = None
+        self._stopping = asyncio.Event()
+        self._reloading = asyncio.Event()
+        self._tasks: asyncio.TaskGroup
+
+    async def run(self, simulate: str | None) -> None:
+        """Start everything, reload on SIGHUP, and stop in the order in which facts travel."""
+        self._listen_to_signals()
+        runner = web.AppRunner(make_app(self._services()), access_log=None, handle_signals=False)
+        await runner.setup()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                flow = [
+                    self._tasks.create_task(self._kept("intake", self._intake.work)),
+                    self._tasks.create_task(self._kept("lanes", self._lanes.work)),
+                ]
+                try:
+                    await self._hold_lines()
+                    await self._open_the_door(runner)
+                    playing = self._tasks.create_task(self._play(simulate)) if simulate else None
+                    await self._until_stopped()
+                    if playing is not None:
+                        playing.cancel()
+                finally:
+                    await self._drain(runner, flow)
+        finally:
+            await runner.cleanup()
+        log.info("bridge.stopped")
+
+    def _services(self) -> Services:
+        settings = self._configuration.web
+        return Services(
+            store=self._store,
+            intake=self._intake,
+            bulletin=self._bulletin,
+            tally=self._tally,
+            clock=self._clock,
+            company=lambda: self._configuration.company,
+            matrix=lambda: self._matrix,
+            matrix_text=lambda: self._matrix_text,
+            status=self._status,
+            receive=self._receiver.receive,
+            settings=settings,
+            session_key=_session_key(self._configuration.data_dir),
+            version=__version__,
+            public_url=self._configuration.public_url,
+        )
+
+    async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        await keep(name, work, clock=self._clock, tally=self._tally, stopping=self._stopping)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reloading.set)
+
+    async def _open_the_door(self, runner: web.AppRunner) -> None:
+        settings = self._configuration.web
+        try:
+            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+        except OSError as error:
+            raise StartRefused(f"[web] listen = {settings.listen!r}: {error.strerror}; choose another") from error
+        log.info(
+            "bridge.started", version=__version__, listen=settings.listen, sources=len(self._configuration.sources)
+        )
+
+    async def _until_stopped(self) -> None:
+        while not self._stopping.is_set():
+            stopped, reload = (self._tasks.create_task(event.wait()) for event in (self._stopping, self._reloading))
+            await asyncio.wait((stopped, reload), return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            reload.cancel()
+            if self._reloading.is_set():
+                self._reloading.clear()
+                await self._reload()
+
+    async def _reload(self) -> None:
+        """Take the files as they are now, or keep what we have and say why (S3-24, promise 10)."""
+        try:
+            configuration, matrix = await asyncio.to_thread(load_everything, self._configuration.path)
+        except ConfigurationError as error:
+            self._refused_reload = "\n".join(map(str, error.problems))
+            log.error("configuration.refused", problems=self._refused_reload)  # noqa: TRY400 # no bug, no traceback
+            return
+        before, self._configuration = self._configuration, configuration
+        self._matrix, self._matrix_text = matrix, configuration.scenarios_path.read_text()
+        self._intake.use(configuration.company)
+        self._lanes.use(configuration.company, matrix)
+        self._receiver.configure(_webhooks(configuration))
+        await self._hold_lines()
+        self._refused_reload = None
+        log.info("configuration.reloaded", scenarios=matrix.version)
+        fixed = [key for key in ("store_url", "data_dir", "web") if getattr(before, key) != getattr(configuration, key)]
+        if fixed:
+            log.warning("configuration.needs_restart", keys=fixed)
+
+    async def _hold_lines(self) -> None:
+        """Hold a line to every configured PBX; those that did not change are left alone."""
+        wanted = {source.id: source for source in self._configuration.sources if isinstance(source, AmiSettings)}
+        for source_id, held in list(self._lines.items()):
+            if wanted.get(source_id) != held.settings:
+                del self._lines[source_id]
+                held.task.cancel()
+                await asyncio.wait((held.task,))
+        for source_id, settings in wanted.items():
+            if source_id not in self._lines:
+                await self._hold(settings)
+
+    async def _hold(self, settings: AmiSettings) -> None:
+        line = AmiLine(settings, self._clock, SystemRandom().random, self._intake.accept)
+        async with self._store.reading() as conn:
+            line.resume([record.body for record in await live_calls(conn, settings.id)])
+        task = self._tasks.create_task(self._kept(f"ami {settings.id}", line.run))
+        self._lines[settings.id] = _HeldLine(line=line, settings=settings, task=task)
+
+    async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
+        """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""
+        self._stopping.set()
+        log.info("bridge.stopping")
+        for site in list(runner.sites):
+            await site.stop()
+        for held in self._lines.values():
+            held.task.cancel()
+        if self._lines:
+            await asyncio.wait([held.task for held in self._lines.values()], timeout=GRACE_SECONDS)
+        self._intake.close()
+        self._lanes.close()
+        _, late = await asyncio.wait(flow, timeout=GRACE_SECONDS)
+        for task in late:
+            log.warning("bridge.stopped_late", task=task.get_name())
+            task.cancel()
+
+    async def _play(self, name: str) -> None:
+        """Be the platform that a demonstration needs."""
+        hook = simulated_hook(self._configuration)
+        if hook is None:
+            log.error("simulation.refused", problem="the configuration has no webhook of the generic dialect")
+            return
+        url, token = hook
+        pushes = simulated_call(name, SystemRandom(), self._clock.now(), simulated_company(self._configuration))
+        with contextlib.suppress(PushRefused):
+            await push_all(
+                pushes,
+                url=url,
+                token=token,
+                clock=self._clock,
+                tell=lambda told: log.info("simulation.pushed", told=told),
+            )
+
+    def _status(self) -> Status:
+        hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in _webhooks(self._configuration)]
+        lines = [_line_status(held.line.status) for held in self._lines.values()]
+        return Status(sources=(*lines, *hooks), refused_reload=self._refused_reload)
+
+
+def _line_status(line: LineStatus) -> SourceStatus:
+    connected = line.connected_since is not None
+    return SourceStatus(
+        id=line.source,
+        kind="ami",
+        state="connected" if connected else "lost",
+        good=connected,
+        since=line.connected_since,
+        problem=line.problem,
+    )
+
+
+def _webhooks(configuration: Configuration) -> list[WebhookSettings]:
+    return [source for source in configuration.sources if isinstance(source, WebhookSettings)]
+
+
+def _session_key(data_dir: Path) -> bytes:
+    """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
+    path = data_dir / KEY_FILE
+    with contextlib.suppress(FileNotFoundError):
+        key = path.read_bytes()
+        if len(key) == KEY_BYTES:
+            return key
+    key = secrets.token_bytes(KEY_BYTES)
+    path.touch(mode=0o600)
+    path.write_bytes(key)
+    return key
+
+
+def simulated_hook(configuration: Configuration) -> tuple[str, str | None] | None:
+    """Address and token of the first generic webhook, as somebody on this machine reaches it; None: there is none."""
+    for hook in _webhooks(configuration):
+        if hook.dialect == "generic":
+            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(configuration.web.host, configuration.web.host)  # noqa: S104
+            token = hook.token.get_secret_value() if hook.token else None
+            return f"http://{host}:{configuration.web.port}/hooks/{hook.id}", token
+    return None
+
+
+def simulated_company(configuration: Configuration) -> SimulatedCompany:
+    """Whom the simulated world calls: the configured lines and extensions, as far as there are any."""
+    company, usual = configuration.company, SimulatedCompany()
+    extensions = tuple(ext for employee in company.employees.values() for ext in employee.extensions)
+    return SimulatedCompany(
+        lines=tuple(company.lines) or usual.lines,
+        extensions=extensions or usual.extensions,
+        blocked=tuple(sorted(company.blocked)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What came of one attempt to reach a source."""
+
+    source: str
+    good: bool
+    detail: str
+
+
+async def try_connections(configuration: Configuration) -> list[Tried]:
+    """Log in to every source that we call; sources that call us are only named."""
+    raise NotImplementedError

@@ -1,0 +1,98 @@
+"""`bridge run`, `check`, `config`, `migrate`: the daemon and what it stands on."""
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from bridge import log
+from bridge.app import run_daemon, try_connections
+from bridge.cli.frame import (
+    DEFAULT_PATH,
+    WANTING,
+    AsJson,
+    ConfigPath,
+    answer,
+    err,
+    loaded,
+    misuse,
+    out,
+    print_json,
+)
+from bridge.store.migrate import migrate as migrate_store
+from bridge.wire.simulation import NAMES
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: bridge run --config /etc/bridge/bridge.toml")
+def run(
+    config: ConfigPath = DEFAULT_PATH,
+    simulate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Also push this simulated call (or `day`) over HTTP, for a demo.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log details, too.")] = False,
+    as_json: AsJson = False,  # noqa: ARG001 # every command has it; the daemon's log is JSON by itself off a terminal
+) -> None:
+    """The daemon. SIGTERM finishes what is begun and stops, SIGHUP reads the configuration again."""
+    log.set_up(verbose=verbose)
+    if simulate is not None and simulate not in NAMES:
+        misuse(f"no simulated call is named {simulate!r}; known: {', '.join(NAMES)}")
+    configuration, matrix = loaded(config, as_json=False, secrets=True)
+    run_daemon(configuration, matrix, simulate=simulate)
+
+
+@commands.command(epilog="Example: bridge check --config bridge.toml --connect")
+def check(
+    config: ConfigPath = DEFAULT_PATH,
+    connect: Annotated[bool, typer.Option("--connect", help="Also log in to every source.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate configuration and scenarios: every problem at once, with line and remedy."""
+    configuration, _ = loaded(config, as_json=as_json, secrets=True)
+    tried = asyncio.run(try_connections(configuration)) if connect else ()
+    good = all(result.good for result in tried)
+    if as_json:
+        print_json(
+            {
+                "good": good,
+                "problems": [],
+                "warnings": list(configuration.warnings),
+                "connections": [{"source": r.source, "good": r.good, "detail": r.detail} for r in tried],
+            }
+        )
+    else:
+        for warning in configuration.warnings:
+            err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+        for result in tried:
+            style, word = ("green", "connected") if result.good else ("red", "refused")
+            out.print(Text(f"{result.source}: {word}: {result.detail}", style=style), soft_wrap=True)
+        if good:
+            out.print(Text(f"{config}: good", style="green"))
+    raise typer.Exit(0 if good else WANTING)
+
+
+@commands.command(name="config", epilog="Example: bridge config --config bridge.toml --json")
+def show_config(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
+    """Print the effective configuration, defaults filled in, secrets masked."""
+    masked = loaded(config, as_json=as_json)[0].masked()
+    if as_json:
+        print_json(masked)
+        return
+    for section, content in masked.items():
+        for part in content if isinstance(content, list) else [content]:
+            out.print(Text(f"[[{section}]]" if isinstance(content, list) else f"[{section}]", style="bold"))
+            for key, value in part.items():
+                out.print(f"{key} = {json.dumps(value, ensure_ascii=False)}", markup=False, soft_wrap=True)
+            out.print()
+
+
+@commands.command(epilog="Example: bridge migrate --config /etc/bridge/bridge.toml")
+def migrate(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
+    """Bring the store's tables to this version; stop the daemon first."""
+    configuration, _ = loaded(config, as_json=as_json)
+    before, after = asyncio.run(migrate_store(configuration.store_url, configuration.data_dir))
+    told = f"the store is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})")
+    answer({"before": before, "after": after}, told, as_json)
