@@ -4,11 +4,13 @@ from typing import assert_never
 
 from bridge.model.call import Call, Direction, HungUpBy, MissedReason, Outcome, Rang, RangResult, Talk, Transfer
 from bridge.model.channels import DialStatus
-from bridge.rules.switchboard.live import LiveCall, Whereabouts
+from bridge.rules.switchboard.live import LiveCall, Spell, Whereabouts
 
 _NOT_REACHABLE = frozenset((1, 2, 3, 6, 22, 25, 27, 28, 29, 34, 38, 41, 42, 44, 47, 50, 55, 57, 58, 63, 65, 69, 79, 88))
 """Q.850 causes with which a network says that it could not even try: no such number, no circuit, out of order."""
 _DECLINED = frozenset((17, 21))
+_AUDIBLE = 0.2
+"""Seconds of talk below which a recording holds nothing."""
 _PLAYED = frozenset((0, 16, 31, 127))
 """Q.850 causes of a call that ended in the ordinary way: the dialplan came to its end, the caller hung up."""
 
@@ -50,14 +52,20 @@ def account(call: LiveCall, source: str) -> Call:
 def _recordings(call: LiveCall) -> tuple[str, ...]:
     """The files that hold a conversation.
 
-    A file exists for an unanswered call, too: it is an empty one. After a crash of the PBX the file's header was never
-    completed, so there is nothing to play.
+    A file exists for an unanswered call, too: it is an empty one, as is that of a caller who hung up at the very moment
+    of the answer. After a crash of the PBX the file's header was never completed, so there is nothing to play.
     """
     if call.answered_at is None or call.crashed:
+        return ()
+    if call.ended_at is not None and not call.incomplete and not any(_seconds(spell) > _AUDIBLE for spell in call.spells):
         return ()
     if not call.recordings and call.from_record is not None:
         return (call.from_record,)
     return call.recordings
+
+
+def _seconds(spell: Spell) -> float:
+    return 0.0 if spell.until is None else spell.until - spell.since
 
 
 def judge(call: LiveCall) -> tuple[Outcome, MissedReason | None]:

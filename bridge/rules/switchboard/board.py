@@ -283,6 +283,9 @@ class Switchboard:
             call.direction = Direction.INBOUND
             call.client = root
             call.number, call.name, call.line = fact.number, fact.name, _extension(fact.exten)
+            out = self._registry.loop_of(call)
+            if out is not None:
+                call.direction = out.direction = Direction.INTERNAL
             self._registry.report(call)
 
     def _state_changed(self, fact: StateChanged) -> None:
@@ -330,7 +333,9 @@ class Switchboard:
         call = channel.call
         call.dialled = _extension(fact.exten) or call.dialled
         if call.direction is Direction.OUTBOUND and call.dialled is not None and call.number != call.dialled:
+            self._registry.dials_no_more(call)
             call.number = call.dialled
+            self._registry.dials(call)
             self._registry.report(call)
 
     # Ringing
@@ -386,6 +391,7 @@ class Switchboard:
             call.number = client.number if inside and call.root is not None and call.root.role is Role.PHONE else None
             call.number = call.number or call.dialled or client.number
             call.spells.clear()
+            call.recordings = ()
             call.answered_at = None
             call.hung_up_by = None
         if call.number is None:
@@ -393,6 +399,7 @@ class Switchboard:
         call.client = call.pivot = client
         if fact.shown != call.caller:
             call.line = fact.shown
+        self._registry.dials(call)
         self._registry.report(call)
 
     def _ring(self, call: LiveCall, rung: Channel, at: Instant) -> None:
@@ -623,6 +630,7 @@ class Switchboard:
             call.consulting = None
         if call.hung_up_by is None:
             call.hung_up_by = HungUpBy.SYSTEM
+        self._registry.dials_no_more(call)
         handover.consultation_ended(self._registry, call)
         self._registry.report(call)
 
@@ -639,6 +647,7 @@ class Switchboard:
             if spell.until is None:
                 spell.until = max(at, spell.since)
         call.consults = None
+        self._registry.dials_no_more(call)
         self._registry.report(call)
         if not call.channels:
             self._registry.forget_call(call)
@@ -696,6 +705,8 @@ def _whereabouts(call: LiveCall) -> Whereabouts:
         return Whereabouts.QUEUE
     if any(leg.until is None for leg in call.rang):
         return Whereabouts.RINGING
+    if call.client is not None and call.client.bridge is not None:
+        return Whereabouts.RINGING  # alone in a conference: he waits for a person as one does who hears ringing
     return Whereabouts.ELSEWHERE
 
 

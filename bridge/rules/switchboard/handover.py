@@ -5,6 +5,7 @@ from bridge.model.channels import AttendedTransferred, BlindTransferred, Parked
 from bridge.model.moment import Instant
 from bridge.rules.switchboard.live import Channel, HandOver, LiveCall, Role
 from bridge.rules.switchboard.registry import Registry, is_person
+from bridge.rules.switchboard.talk import regroup
 
 _TOGETHER = 1.0
 """Seconds within which two events tell of the same thing (parking is told as a transfer as well, in either order)."""
@@ -33,6 +34,8 @@ def attended_transferred(registry: Registry, fact: AttendedTransferred) -> None:
     if not call.live:
         return
     call.consulting = None
+    if call.pivot is not None:
+        regroup(registry, [call.pivot], fact.at)  # an outside colleague was a client until now
     to = _consulted(registry, call, by, fact.target)
     over = _hand_over(registry, call, TransferKind.ATTENDED, by=by, to=to.party if to is not None else None, at=fact.at)
     if over is not None and to is not None and any(s.channel is to and s.until is None for s in call.spells):
@@ -114,12 +117,15 @@ def consultation_begun(call: LiveCall, dialler: Channel, rung: Channel, at: Inst
 
 
 def consultation_ended(registry: Registry, asked: LiveCall) -> None:
-    """The colleague was asked in a call of its own and that is over: the client was not handed on."""
+    """The colleague was asked in a call of its own and that is over: the client was not handed on.
+
+    If the colleague never answered, or is outside, it was just another call of a phone that happened to hold one.
+    """
     parent = asked.consults
     asked.consults = None
-    if parent is None or not parent.live or asked.client is not None or asked.caller is None:
+    if parent is None or not parent.live or asked.client is not None or asked.caller is None or not asked.spells:
         return
-    to = asked.rang[0].party if asked.rang else asked.dialled
+    to = asked.spells[0].party
     over = HandOver(TransferKind.ATTENDED, by=asked.caller, to=to, at=asked.started_at)
     over.answered = False
     parent.transfers.append(over)

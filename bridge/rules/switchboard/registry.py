@@ -6,6 +6,9 @@ from bridge.model.call import Direction, RangResult
 from bridge.model.moment import Instant
 from bridge.rules.switchboard.live import Bridge, Channel, Leg, LiveCall, Role
 
+_TAIL = 6
+"""Digits by which numbers are looked up; a shorter number is an extension."""
+
 
 class Registry:
     """Looks things up by the PBX's ids and forgets them `grace` seconds after their end.
@@ -13,7 +16,7 @@ class Registry:
     A call is found under every id that it ever had: channels linked to any of them are its own.
     """
 
-    __slots__ = ("_graves", "_grace", "bridges", "calls", "channels", "holding", "news", "stale")
+    __slots__ = ("_grace", "_graves", "bridges", "calls", "channels", "dialling", "holding", "news", "stale")
 
     def __init__(self, grace: float) -> None:
         self.channels: dict[str, Channel] = {}
@@ -21,6 +24,8 @@ class Registry:
         self.bridges: dict[str, Bridge] = {}
         self.holding: dict[str, Channel] = {}
         """By endpoint: the phone's channel whose client waits on hold."""
+        self.dialling: dict[str, LiveCall] = {}
+        """By the end of the number: the calls that ring somebody outside at this moment."""
         self.news: list[LiveCall] = []
         self.stale: list[LiveCall] = []
         """Calls with small news, which can wait for the next tick."""
@@ -59,6 +64,29 @@ class Registry:
             del self.bridges[bridge.id]
         return bridge.members
 
+    def dials(self, call: LiveCall) -> None:
+        """The call rings somebody outside now."""
+        tail = _tail(call.number)
+        if tail is not None:
+            self.dialling[tail] = call
+
+    def dials_no_more(self, call: LiveCall) -> None:
+        """It was answered, or is over."""
+        tail = _tail(call.number)
+        if tail is not None and self.dialling.get(tail) is call:
+            del self.dialling[tail]
+
+    def loop_of(self, call: LiveCall) -> LiveCall | None:
+        """The call of ours that comes back in as this one: the company rang a number of its own.
+
+        It is told by both numbers at once: the number that we show calls the number that we ring.
+        """
+        tail = _tail(call.line)
+        out = self.dialling.get(tail) if tail is not None else None
+        if out is None or not out.live:
+            return None
+        return out if _same_number(call.number, out.line) and _same_number(call.line, out.number) else None
+
     def join(self, one: LiveCall, two: LiveCall, *, consultation: bool = False) -> LiveCall | None:
         """Make one call of two and give what is left: the one with a client, else the older.
 
@@ -79,6 +107,7 @@ class Registry:
 
     def _absorb(self, into: LiveCall, other: LiveCall) -> None:
         other.absorbed = True
+        self.dials_no_more(other)
         for key in (other.id, *other.merged):
             self.calls[key] = into
         into.merged += (other.id, *other.merged)
@@ -125,6 +154,22 @@ class Registry:
                 spell.channel = None
         if not call.channels and call.ended_at is not None:
             self.forget_call(call)
+
+
+def _digits(number: str | None) -> str:
+    """The digits without prefixes that differ from one spelling to the next (+, 00, 0)."""
+    return "".join(sign for sign in number or "" if sign.isdecimal()).lstrip("0")
+
+
+def _tail(number: str | None) -> str | None:
+    digits = _digits(number)
+    return digits[-_TAIL:] if len(digits) >= _TAIL else None
+
+
+def _same_number(one: str | None, other: str | None) -> bool:
+    """Whether two spellings may be one number in any country: one ends like the whole other."""
+    short, long = sorted((_digits(one), _digits(other)), key=len)
+    return len(short) >= _TAIL and long.endswith(short)
 
 
 def is_person(channel: Channel) -> bool:

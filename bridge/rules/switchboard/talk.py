@@ -41,8 +41,10 @@ def _begin(registry: Registry, call: LiveCall, person: Channel, at: Instant) -> 
     spell = _spell_of(call, person)
     if spell is not None and spell.until is None:
         return
-    if spell is not None and spell is call.spells[-1]:
-        spell.until = None  # back after a moment: a local pair was optimised away, a hold, a consultation
+    last = call.spells[-1] if call.spells else None
+    if last is not None and last.party == person.party:
+        # Back, and nobody talked meanwhile: a local pair was optimised away, a consultation, a parking that timed out.
+        last.channel, last.until = person, None
     else:
         since = at if spell is not None else _picked_up_at(call, person, at)
         call.spells.append(Spell(person, person.party, since))
@@ -50,6 +52,7 @@ def _begin(registry: Registry, call: LiveCall, person: Channel, at: Instant) -> 
         registry.report(call)
         if call.answered_at is None:
             call.answered_at = _answered_at(call, since)
+            registry.dials_no_more(call)
     call.parked_at = None
     if call.hung_up_by is HungUpBy.EMPLOYEE:
         call.hung_up_by = None  # he hung up, but the client went on to somebody else
