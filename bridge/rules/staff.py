@@ -36,7 +36,12 @@ def settings_subject(company: Company, call: Call) -> str | None:
     party = unknown_party(company, call)
     if party is None:
         return None
-    return f"party:{party.lower()}" if party else f"source:{call.source}"
+    return subject_of_party(party) if party else f"source:{call.source}"
+
+
+def subject_of_party(party: str) -> str:
+    """What the settings task about this party, as the platform names it, is recognised by."""
+    return f"party:{party.lower()}"
 
 
 def _by_phone(company: Company, party: str) -> str | None:
