@@ -1,53 +1,58 @@
-"""A platform that does not exist: pushes simulated calls over real HTTP, as a real one would."""
+"""Plays the platform: pushes simulated calls over real HTTP, each at its time."""
 
-import asyncio
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
 
-import aiohttp
+from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from bridge.flow.clock import Clock
 from bridge.wire.simulation import SimulatedPush
 
-SECONDS_FOR_AN_ANSWER = 10.0
+SECONDS_FOR_A_PUSH = 10.0
 TRIES = 5
-"""A platform gives up after some tries; so do we."""
+SECONDS_BETWEEN_TRIES = 1.0
+TRY_LATER = frozenset({429, 503})
+ACCEPTED = 202
 
 
 class PushRefused(Exception):  # noqa: N818  # style: an exception is named for what happened
-    """The bridge did not take what was pushed; the message is its answer."""
+    """The bridge refused a simulated push, or could not be reached."""
 
 
 async def push_all(
-    pushes: Sequence[SimulatedPush], *, url: str, token: str | None, clock: Clock, tell: Callable[[str], None]
+    pushes: Sequence[SimulatedPush],
+    *,
+    url: str,
+    token: str | None,
+    clock: Clock,
+    tell: Callable[[str], object] = lambda _: None,
+    speed: float = 1.0,
 ) -> None:
-    """Push each body at its moment to `url`; `tell` hears what happens in it.
+    """Push each body at its time, `speed` times as fast; `tell` hears what was pushed, in words.
 
     Raises:
-        PushRefused: the bridge is not there, or says that the push is wrong.
+        PushRefused: the bridge refused one (the message has its answer), or could not be reached.
 
     """
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    limit = aiohttp.ClientTimeout(total=SECONDS_FOR_AN_ANSWER)
     began = clock.now()
-    async with aiohttp.ClientSession(headers=headers, timeout=limit) as session:
+    async with ClientSession(headers=headers, timeout=ClientTimeout(total=SECONDS_FOR_A_PUSH)) as session:
         for push in pushes:
-            await asyncio.sleep(max(0.0, began + push.delay - clock.now()))
-            await _push(session, url, push)
+            await clock.sleep(max(0.0, began + push.delay / speed - clock.now()))
+            await _push(session, url, push, clock)
             tell(push.told)
 
 
-async def _push(session: aiohttp.ClientSession, url: str, push: SimulatedPush) -> None:
-    problem = ""
-    for again in range(TRIES):
+async def _push(session: ClientSession, url: str, push: SimulatedPush, clock: Clock) -> None:
+    answer = ""
+    for _ in range(TRIES):
         try:
-            async with session.post(url, json=push.body) as answer:
-                if answer.status == HTTPStatus.ACCEPTED:
+            async with session.post(url, json=push.body, allow_redirects=False) as response:
+                answer = f"{response.status} {await response.text()}"
+                if response.status == ACCEPTED:
                     return
-                problem = f"{url} answered {answer.status}: {(await answer.text())[:500]}"
-                if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+                if response.status not in TRY_LATER:
                     break
-        except (aiohttp.ClientError, TimeoutError) as error:
-            problem = f"{url} cannot be reached: {str(error) or 'no answer'}"
-        await asyncio.sleep(0.2 * 2**again)
-    raise PushRefused(problem)
+        except (TimeoutError, ClientError) as error:
+            answer = f"{type(error).__name__}: {error}"
+        await clock.sleep(SECONDS_BETWEEN_TRIES)
+    raise PushRefused(f"{url} did not take it: {answer[:500]}")
