@@ -57,9 +57,14 @@ def lane_of_event(event: Event, country: str) -> str:
         case CallSeen():
             return caller(event.call, country).lane
         case FormSubmitted() | ChatRequested():
-            return identity_of(event.phone, country, f"{event.source}:{event.event_id}").lane
+            return form_client(event, country).lane
         case _:
             if event.client_number is None:
                 return f"call:{event.call_key}"
             line = line_number(event.line_number, country) or event.source
             return identity_of(event.client_number, country, f"hidden:{line}").lane
+
+
+def form_client(event: FormSubmitted | ChatRequested, country: str) -> Identity:
+    """The client behind a form or chat; without a usable number each stands alone."""
+    return identity_of(event.phone, country, f"{event.source}:{event.event_id}")

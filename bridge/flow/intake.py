@@ -72,7 +72,7 @@ class _Arrival:
 class Intake:
     """The door: stores facts and tells the lanes that there is work (`wake`)."""
 
-    def __init__(self, store: Store, clock: Clock, company: Company, tally: Tally, wake: Callable[[], None]) -> None:
+    def __init__(self, store: Store, company: Company, tally: Tally, wake: Callable[[], None], *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._company = company

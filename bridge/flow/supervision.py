@@ -1,4 +1,4 @@
-"""Keeps the parts of the flow at work, and stops them in the order in which facts travel."""
+"""Keeps the parts of the bridge at work: what breaks unexpectedly is logged and begun again."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

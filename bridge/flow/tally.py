@@ -21,6 +21,7 @@ class Tally:
     failed: int = 0
     batches: int = 0
     blocked: int = 0
+    internal: int = 0
     waiting: int = 0
     lag: float = 0.0
     restarts: int = 0

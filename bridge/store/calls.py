@@ -28,6 +28,8 @@ __all__ = [
     "next_due",
     "save_calls",
     "short_abandons",
+    "stale_calls",
+    "unknown_parties",
 ]
 
 
@@ -187,6 +189,25 @@ _OF_PARTY = (
 async def calls_of_unknown_party(conn: AsyncConnection, party: str) -> list[CallRecord]:
     """The calls in which somebody took part whom no employee's settings named (D18), the oldest first."""
     return [call_record(row) for row in await conn.execute(_OF_PARTY, {"party": party})]
+
+
+async def unknown_parties(conn: AsyncConnection) -> list[str]:
+    """Everybody who took part in a call without being any employee's (D18)."""
+    found = await conn.execute(select(call.c.unknown_party).where(call.c.unknown_party.is_not(None)).distinct())
+    return [party for (party,) in found]
+
+
+_STALE = (
+    select_calls()
+    .where(call.c.ended_at.is_(None), call.c.started_at < bindparam("before"))
+    .order_by(call.c.started_at)
+    .limit(bindparam("count"))
+)
+
+
+async def stale_calls(conn: AsyncConnection, before: Instant, limit: int) -> list[CallRecord]:
+    """The calls that began before that instant and of whose end nobody told, of any source, the oldest first."""
+    return [call_record(row) for row in await conn.execute(_STALE, {"before": before, "count": limit})]
 
 
 _SHORT_ABANDONS = (

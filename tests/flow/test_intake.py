@@ -20,7 +20,7 @@ class Door:
         self.store = store
         self.tally = Tally()
         self.woken = 0
-        self.intake = Intake(store, HandClock(), acme(), self.tally, self._wake)
+        self.intake = Intake(store, acme(), self.tally, self._wake, clock=HandClock())
 
     def _wake(self):
         self.woken += 1

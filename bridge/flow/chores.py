@@ -1,0 +1,76 @@
+"""What has no hurry: calls that nobody ended are closed, employees who became known get their calls."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+from bridge.flow.bulletin import Bulletin
+from bridge.flow.clock import Clock
+from bridge.flow.staff_changes import credit_known_parties
+from bridge.flow.sweeper import GIVE_UP_SECONDS, sweep
+from bridge.model.people import Company
+from bridge.store.engine import Store
+from bridge.store.errors import StoreUnavailable
+
+PAUSE_SECONDS = 600.0
+
+
+class Chores:
+    """Does them at the start, whenever the company has changed, and every ten minutes. `wake` wakes the lanes."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        company: Company,
+        *,
+        bulletin: Bulletin,
+        wake: Callable[[], None],
+        give_up_after: float = GIVE_UP_SECONDS,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._company = company
+        self._bulletin = bulletin
+        self._wake = wake
+        self._give_up_after = give_up_after
+        self._credited: Company | None = None  # it may have changed while we were down
+        self._news = asyncio.Event()
+        self._closed = False
+
+    def use(self, company: Company) -> None:
+        """The company is like this now."""
+        self._company = company
+        self._news.set()
+
+    def close(self) -> None:
+        """Begin no other round."""
+        self._closed = True
+        self._news.set()
+
+    async def work(self) -> None:
+        """Round after round, until `close`."""
+        while not self._closed:
+            self._news.clear()
+            with suppress(StoreUnavailable):  # the lanes say so; the next round does what this one could not
+                await self.round()
+            await self._rest()
+
+    async def round(self) -> None:
+        """Everything that there is to do now.
+
+        Raises:
+            StoreUnavailable: the rest is done the next time.
+
+        """
+        company = self._company
+        if company is not self._credited:
+            await credit_known_parties(self._store, self._clock, company, self._bulletin)
+            self._credited = company
+        if await sweep(self._store, self._clock, self._give_up_after):
+            self._wake()
+
+    async def _rest(self) -> None:
+        until = self._clock.now() + PAUSE_SECONDS
+        while not self._news.is_set() and self._clock.now() < until:
+            await self._clock.wait(self._news, until=until)
