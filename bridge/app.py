@@ -15,6 +15,7 @@ from aiohttp import web
 from bridge import __version__
 from bridge.config import Configuration, ConfigurationError, load_everything
 from bridge.flow.bulletin import Bulletin
+from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
@@ -100,7 +101,10 @@ class Daemon:
         self._tally = Tally()
         self._bulletin = Bulletin()
         company = configuration.company
-        self._lanes = Lanes(store, self._clock, company, matrix, bulletin=self._bulletin, tally=self._tally)
+        self._lanes = Lanes(
+            store, self._clock, company, matrix, self._matrix_text, bulletin=self._bulletin, tally=self._tally
+        )
+        self._chores = Chores(store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake)
         self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock)
         self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
         self._lines: dict[str, _HeldLine] = {}
@@ -119,6 +123,7 @@ class Daemon:
                 flow = [
                     self._tasks.create_task(self._kept("intake", self._intake.work)),
                     self._tasks.create_task(self._kept("lanes", self._lanes.work)),
+                    self._tasks.create_task(self._kept("chores", self._chores.work)),
                 ]
                 try:
                     await self._hold_lines()
@@ -192,7 +197,8 @@ class Daemon:
         before, self._configuration = self._configuration, configuration
         self._matrix, self._matrix_text = matrix, configuration.scenarios_path.read_text()
         self._intake.use(configuration.company)
-        self._lanes.use(configuration.company, matrix)
+        self._lanes.use(configuration.company, matrix, self._matrix_text)
+        self._chores.use(configuration.company)
         self._receiver.configure(_webhooks(configuration))
         await self._hold_lines()
         self._refused_reload = None
@@ -232,6 +238,7 @@ class Daemon:
             await asyncio.wait([held.task for held in self._lines.values()], timeout=GRACE_SECONDS)
         self._intake.close()
         self._lanes.close()
+        self._chores.close()
         _, late = await asyncio.wait(flow, timeout=GRACE_SECONDS)
         for task in late:
             log.warning("bridge.stopped_late", task=task.get_name())
