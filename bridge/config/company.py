@@ -208,6 +208,11 @@ def _policy(sections: Sections, found: Findings) -> Policy:
         chat_intake=written.chat_intake,
         same_touch=written.same_touch,
     )
+    people = {*_CHAIN, *(item.section.id for item in sections.employees)}
+    for index, word in enumerate(policy.missed_chain):
+        if word not in people:
+            hint = did_you_mean(word, people)
+            found.add(("policy", "missed_chain", index), f"nobody is called so; {hint}", word)
     if policy.deadline_counts == "working" and not sections.schedules:
         found.add(
             ("policy", "deadline_counts"),
@@ -217,6 +222,8 @@ def _policy(sections: Sections, found: Findings) -> Policy:
         )
     return policy
 
+
+_CHAIN = ("senior", "responsible", "top")
 
 _ASKED: Mapping[Role, str] = {
     Role.SENIOR: "call back whom nobody answered",

@@ -11,9 +11,10 @@ from pydantic import BaseModel, SecretStr
 
 from bridge.config.company import found_company
 from bridge.config.credentials import Credentials, environment
+from bridge.config.lines import Key
 from bridge.config.problems import MASKED, ConfigurationError, Findings, Problem
 from bridge.config.reading import Sections, SourceSettings, parse, read_sections
-from bridge.config.scenarios import read_scenarios
+from bridge.config.scenarios import read_scenarios, refuse_unprepared
 from bridge.model.people import Company
 from bridge.rules.matrix import Matrix
 from bridge.web.settings import WebSettings
@@ -39,6 +40,8 @@ class Configuration:
     crm_kind: str
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict, repr=False)
+    """File and line of what the matrix may find wanting: `policy.senior`, `employee jan`, `line +44…`."""
 
     def masked(self) -> dict[str, Any]:
         """The effective configuration, defaults included, in the shape of the file, with secrets masked."""
@@ -63,13 +66,15 @@ def load_configuration(
 
 
 def load_matrix(configuration: Configuration) -> Matrix:
-    """The matrix that this configuration names, which is fit for its company.
+    """The matrix that this configuration names, for which its company has everything that it needs (S3-01).
 
     Raises:
         ConfigurationError: something is wrong with it; it names everything that is.
 
     """
-    return read_scenarios(configuration.scenarios_path)
+    matrix = read_scenarios(configuration.scenarios_path)
+    refuse_unprepared(matrix, configuration.company, configuration.scenarios_path, configuration.places)
+    return matrix
 
 
 def load_everything(
@@ -82,17 +87,16 @@ def load_everything(
 
     """
     draft = _draft(path, environ, needs_secrets=needs_secrets)
-    problems = draft.found.sorted_problems()
-    matrix = None
-    # A named file that is not there is a problem of the configuration already.
+    own = draft.found.sorted_problems()
+    if not own:
+        return draft.configuration, load_matrix(draft.configuration)
+    # What the matrix needs of a company can be said only of one that is right, and of a file that is there.
     if not draft.found.has(("scenarios", "file")):
         try:
-            matrix = load_matrix(draft.configuration)
+            read_scenarios(draft.configuration.scenarios_path)
         except ConfigurationError as error:
-            problems += error.problems
-    if matrix is None or problems:
-        raise ConfigurationError(problems)
-    return draft.configuration, matrix
+            own += error.problems
+    raise ConfigurationError(own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,7 @@ def _draft(path: Path, environ: Mapping[str, str] | None, *, needs_secrets: bool
         crm_kind=sections.crm.kind,
         warnings=tuple(found.warnings),
         effective=_effective(sections, company, scenarios),
+        places=_places(sections, found),
     )
     return _Draft(configuration=configuration, found=found)
 
@@ -208,3 +213,10 @@ def _dump(section: BaseModel) -> dict[str, Any]:
     """The keys of a section as plain values; a secret, whatever its name, is masked by its type."""
     plain = section.model_dump(mode="json", exclude_none=True)
     return {name: MASKED if isinstance(getattr(section, name), SecretStr) else plain[name] for name in plain}
+
+
+def _places(sections: Sections, found: Findings) -> dict[str, tuple[str, int]]:
+    keys: dict[str, Key] = {"": (), "policy.missed_chain": ("policy", "missed_chain")}
+    keys |= {f"policy.{name}": ("policy", name) for name in ("senior", "top")}
+    keys |= {f"employee {item.section.id}": item.key for item in sections.employees}
+    return {name: (found.file, found.lines.of(key)) for name, key in keys.items()}

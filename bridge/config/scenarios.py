@@ -1,9 +1,12 @@
 """The matrix, read from the file that the configuration names."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.config.problems import ConfigurationError, Problem
+from bridge.model.people import Company
 from bridge.rules.matrix import Matrix, MatrixError, read_matrix
+from bridge.rules.preconditions import missing_preconditions
 from bridge.rules.rows import Problem as RowProblem
 
 
@@ -24,6 +27,27 @@ def read_scenarios(path: Path) -> Matrix:
     except MatrixError as error:
         problems = tuple(_placed(path, problem) for problem in error.problems)
     raise ConfigurationError(problems)
+
+
+def refuse_unprepared(matrix: Matrix, company: Company, path: Path, places: Mapping[str, tuple[str, int]]) -> None:
+    """Make sure that the company has whom and what the matrix needs (S3-01).
+
+    `places` tells the file and line of what a problem may name: `policy.senior`, `employee jan`, `line +44…`.
+
+    Raises:
+        ConfigurationError: something is missing; every problem says what.
+
+    """
+    problems = missing_preconditions(company, matrix)
+    if problems:
+        raise ConfigurationError(tuple(_located(path, problem, places) for problem in problems))
+
+
+def _located(path: Path, problem: RowProblem, places: Mapping[str, tuple[str, int]]) -> Problem:
+    if problem.scenario is not None:
+        return _placed(path, problem)
+    file, line = places.get(problem.key) or places.get(problem.key.rpartition(".")[0]) or places[""]
+    return Problem(file=file, line=line, key=problem.key, value=problem.value or None, remedy=problem.remedy)
 
 
 def _unreadable(path: Path, remedy: str) -> Problem:

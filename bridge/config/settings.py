@@ -13,7 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bridge.config.values import (
     read_country,
     read_duration,
+    read_email,
     read_hours,
+    read_id,
     read_store_url,
     read_timezone,
     read_url,
@@ -39,7 +41,7 @@ def _kept(read: Callable[[str], object]) -> AfterValidator:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Id = Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
+Id = Annotated[str, AfterValidator(read_id)]
 Extension = Annotated[str, BeforeValidator(_number_or_text), Field(min_length=1)]
 Duration = Annotated[float, BeforeValidator(read_duration)]
 Timezone = Annotated[str, AfterValidator(read_timezone)]
@@ -95,9 +97,7 @@ class PolicySection(Section):
     review_open: StrictBool = _POLICY["review_open"]
     owner_follows_transfer: StrictBool = _POLICY["owner_follows_transfer"]
     repeat: Literal["case", "new_task"] = _POLICY["repeat"]
-    missed_chain: Annotated[tuple[Literal["senior", "responsible", "top"], ...], Field(min_length=1)] = _POLICY[
-        "missed_chain"
-    ]
+    missed_chain: Annotated[tuple[Text, ...], Field(min_length=1)] = _POLICY["missed_chain"]
     forms: StrictBool = _POLICY["forms"]
     chat_intake: Literal["manual", "auto"] = _POLICY["chat_intake"]
     same_touch: Duration = _POLICY["same_touch"]
@@ -124,7 +124,7 @@ class EmployeeSection(Section):
     name: Text = Field(examples=["Jan Kowalski"])
     role: Role = Role.MANAGER
     branch: str | None = None
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Annotated[str, AfterValidator(read_email)] | None = None
     extensions: tuple[Extension, ...] = ()
     accounts: tuple[Extension, ...] = ()
     phones: tuple[str, ...] = ()

@@ -33,6 +33,20 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def read_id(written: str) -> str:
+    """A name that other keys, addresses and records use."""
+    if not re.fullmatch(r"\w[\w.-]*", written):
+        raise ValueError('other keys use this name: write letters, digits, ".", "-" and "_" only')
+    return written
+
+
+def read_email(written: str) -> str:
+    """An address of e-mail, as far as one can tell without writing to it."""
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", written):
+        raise ValueError('write the address, such as "jan@acme.example"')
+    return written
+
+
 def read_country(written: str) -> str:
     """An ISO 3166 alpha-2 code that numbers can be read for."""
     code = written.strip().upper()

@@ -335,6 +335,12 @@ def test_even_without_need_a_secret_must_be_written_as_one(written):
         ('top = "anna"', 'top = "anna"\noutbound = 3', (13, "policy.outbound", "3"), "write a table"),
         (
             'top = "anna"',
+            'top = "anna"\nmissed_chain = ["jan", "responsable"]',
+            (13, "policy.missed_chain[1]", '"responsable"'),
+            'did you mean "responsible"',
+        ),
+        (
+            'top = "anna"',
             'top = "anna"\noutbound.mintalk = 3',
             (13, "policy.outbound.mintalk", "3"),
             'did you mean "min_talk"',
@@ -342,13 +348,14 @@ def test_even_without_need_a_secret_must_be_written_as_one(written):
         ('role = "senior"', 'role = "seniour"', (31, "employee[1].role", '"seniour"'), 'did you mean "senior"'),
         ('name = "Jan Kowalski"\n', "", (18, "employee[0].name", None), 'add name = "Jan Kowalski"'),
         ('extensions = ["101", 102]', 'extensions = "101"', (23, "employee[0].extensions", '"101"'), "write a list"),
-        ('id = "olga"\nname', 'id = "olga n"\nname', (29, "employee[1].id", '"olga n"'), "should match"),
+        ('id = "olga"\nname', 'id = "olga n"\nname', (29, "employee[1].id", '"olga n"'), "letters, digits"),
         ('"mon-fri 09:00-17:00"', '"mon-fri 9-17"', (40, "schedule[0].hours[0]", '"mon-fri 9-17"'), "such as"),
         ('["2026-12-25"]', '["25.12.2026"]', (41, "schedule[0].closed[0]", '"25.12.2026"'), "valid date"),
         ('kind = "ami"', 'kind = "amy"', (50, "source[0].kind", '"amy"'), 'did you mean "ami"'),
         ('kind = "ami"\n', "", (48, "source[0].kind", None), "known: ami, webhook"),
         ('username = "bridge"', 'usrname = "bridge"', (51, "source[0].usrname", '"bridge"'), 'did you mean "username"'),
         ('token = { env = "BRIDGE_SHOP_TOKEN" }\n', "", (55, "source[1]", None), "token"),
+        ('"Jan@Acme.example"', '"jan"', (22, "employee[0].email", '"jan"'), "jan@acme.example"),
         ('id = "london"', "id = 5", (16, "branch[0].id", "5"), "text in quotes"),
         ("[bridge]", "crm = [3]\n[bridge]", (1, "crm", None), "write it once, as a table: [crm]"),
         ("[[branch]]", "[branch]", (15, "branch", None), "write [[branch]]"),
@@ -589,6 +596,31 @@ def test_a_named_matrix_that_is_not_there_is_one_problem(written):
     with pytest.raises(ConfigurationError) as caught:
         load_everything(path, SECRETS)
     assert [problem.key for problem in caught.value.problems] == ["scenarios.file"]
+
+
+def test_a_company_that_lacks_what_the_matrix_needs_is_refused_with_the_list(written, tmp_path):
+    path = written(GOOD + '\n[[employee]]\nid = "max"\nname = "Max"\n\n[[employee]]\nid = "eva"\nname = "Eva"\n')
+    shipped = shipped_scenarios().read_text(encoding="utf-8")
+    (tmp_path / "scenarios.toml").write_text(shipped)
+    for load in (lambda: load_everything(path, SECRETS), lambda: load_matrix(load_configuration(path, SECRETS))):
+        with pytest.raises(ConfigurationError) as caught:
+            load()
+        found = [(problem.file, problem.line, problem.key) for problem in caught.value.problems]
+        assert found == [(str(path), 60, "employee max"), (str(path), 64, "employee eva")]
+        assert "no extension" in str(caught.value)
+
+
+def test_a_matrix_that_names_somebody_unknown_is_refused_with_its_row(written, tmp_path):
+    path = written(GOOD)
+    shipped = shipped_scenarios().read_text(encoding="utf-8")
+    spoilt_matrix = shipped.replace('owner = "senior"', 'owner = "employee:ogla"', 1)
+    (tmp_path / "scenarios.toml").write_text(spoilt_matrix)
+    with pytest.raises(ConfigurationError) as caught:
+        load_everything(path, SECRETS)
+    (problem,) = caught.value.problems
+    assert problem.file.endswith("scenarios.toml")
+    assert problem.line > 1
+    assert "olga" in problem.remedy
 
 
 def test_a_matrix_that_is_no_text_is_a_problem(written, tmp_path):
