@@ -28,6 +28,8 @@ __all__ = ["AmiLine", "AmiSettings", "LineStatus"]
 
 log = structlog.get_logger()
 
+LEAST_PAUSE = 0.1
+"""Seconds before connecting again, whatever chance says."""
 TICK_SECONDS = 1.0
 """How often the switchboard is asked what can wait."""
 STEADY_SECONDS = 60.0
@@ -142,7 +144,7 @@ class AmiLine:
         if isinstance(reason, LoginRefused):
             return settings.refused_seconds * (0.5 + self._chance() / 2)
         most = settings.retry_first_seconds * 2.0 ** min(self._tries, 30)
-        return min(settings.retry_most_seconds, most) * self._chance()
+        return max(LEAST_PAUSE, min(settings.retry_most_seconds, most) * self._chance())
 
     async def _converse(self) -> LineLost | LoginRefused:
         """One connection from beginning to end; why it ended."""

@@ -23,6 +23,8 @@ from bridge.wire.ami import (
 
 CHUNK = 65_536
 """Bytes taken from the socket at once: about 150 events."""
+LIST_ENDS: Interest = {b"CoreShowChannelsComplete": None, b"StatusComplete": None}
+"""The events that close the lists that we ask for."""
 LONGEST_FILTER = 900
 """Characters of one filter; Asterisk reads action lines of up to 1024 (main/manager.c)."""
 
@@ -79,7 +81,7 @@ class AmiSession:
         self._clock = clock
         self._take = take
         self._interest = interest
-        self._stream = AmiStream(interest)
+        self._stream = AmiStream({**interest, **LIST_ENDS})
         self._ids = ActionIds()
         self._answers: dict[str, _Answer] = {}
         self._list_ends: dict[str, _Answer] = {}

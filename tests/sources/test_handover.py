@@ -1,0 +1,96 @@
+import asyncio
+from dataclasses import replace
+
+from bridge.model.call import Call, Direction
+from bridge.model.events import CallSeen
+from bridge.sources.handover import Handover
+
+
+def seen(name, revision=1, *, ended=False, merged=()):
+    call = Call(
+        key=f"pbx/{name}",
+        source="pbx",
+        platform_call_id=name,
+        direction=Direction.INBOUND,
+        started_at=0.0,
+        ended_at=1.0 if ended else None,
+        merged=tuple(f"pbx/{other}" for other in merged),
+        revision=revision,
+    )
+    return CallSeen(event_id=f"{call.key}#{revision}", source="pbx", occurred_at=0.0, received_at=0.0, call=call)
+
+
+async def ids(handover, most=100):
+    return [event.event_id for event in await handover.some(most)]
+
+
+async def test_of_each_call_only_the_newest_snapshot_waits_in_the_place_of_the_first():
+    handover = Handover(most=10)
+    for event in (seen("a"), seen("b"), seen("a", 2)):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/a#2", "pbx/b#1"]
+    assert handover.dropped == 0
+
+
+async def test_what_was_superseded_while_it_was_being_stored_waits_on():
+    handover = Handover(most=10)
+    handover.put(seen("a"))
+    on_their_way = await handover.some(10)
+    handover.put(seen("a", 2))
+    handover.taken(on_their_way)
+    assert await ids(handover) == ["pbx/a#2"]
+
+
+async def test_what_could_not_be_stored_is_still_there():
+    handover = Handover(most=10)
+    handover.put(seen("a"))
+    await handover.some(10)
+    assert await ids(handover) == ["pbx/a#1"]
+
+
+async def test_a_call_that_was_merged_into_another_does_not_come_after_it():
+    handover = Handover(most=10)
+    for event in (seen("a"), seen("b"), seen("a", 2, merged=["b"])):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/a#2"]
+
+
+async def test_beyond_the_bound_the_news_of_a_call_that_goes_on_is_dropped_and_counted():
+    handover = Handover(most=2)
+    for event in (seen("a"), seen("b"), seen("c")):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/a#1", "pbx/b#1"]
+    assert handover.dropped == 1
+
+
+async def test_beyond_the_bound_an_ended_call_takes_the_place_of_the_oldest():
+    handover = Handover(most=2)
+    for event in (seen("a"), seen("b"), seen("c", ended=True)):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/b#1", "pbx/c#1"]
+    assert handover.dropped == 1
+
+
+async def test_a_full_handover_still_takes_news_of_the_calls_in_it():
+    handover = Handover(most=1)
+    handover.put(seen("a"))
+    handover.put(seen("a", 2, ended=True))
+    assert await ids(handover) == ["pbx/a#2"]
+    assert handover.dropped == 0
+
+
+async def test_whoever_asks_early_waits_for_the_first():
+    handover = Handover(most=10)
+    async with asyncio.TaskGroup() as tasks:
+        asked = tasks.create_task(handover.some(10))
+        await asyncio.sleep(0)
+        assert not asked.done()
+        handover.put(replace(seen("a"), occurred_at=5.0))
+    assert [event.occurred_at for event in asked.result()] == [5.0]
+
+
+async def test_nothing_waits_after_everything_was_taken():
+    handover = Handover(most=10)
+    handover.put(seen("a"))
+    handover.taken(await handover.some(10))
+    assert len(handover) == 0
