@@ -44,7 +44,7 @@ def last_known(call: LiveCall) -> Instant:
     """The latest moment of which we know that the call lived."""
     rang = [moment for leg in call.rang for moment in (leg.since, leg.until)]
     talked = [moment for spell in call.spells for moment in (spell.since, spell.until)]
-    return max(call.started_at, *(moment for moment in (*rang, *talked) if moment is not None))
+    return max([call.started_at, *(moment for moment in (*rang, *talked) if moment is not None)])
 
 
 def reconcile(
