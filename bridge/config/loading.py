@@ -116,11 +116,12 @@ def _draft(path: Path, environ: Mapping[str, str] | None, *, needs_secrets: bool
     company = found_company(sections, found)
     store_url = _store_url(sections, found)
     scenarios = _scenarios_path(sections, credentials.folder, found)
+    data_dir = (credentials.folder / Path(sections.bridge.data_dir).expanduser()).resolve()
     configuration = Configuration(
         path=path.absolute(),
         name=sections.bridge.name,
         public_url=sections.bridge.public_url,
-        data_dir=(credentials.folder / Path(sections.bridge.data_dir).expanduser()).resolve(),
+        data_dir=data_dir,
         store_url=store_url,
         web=sections.web,
         company=company,
@@ -128,7 +129,7 @@ def _draft(path: Path, environ: Mapping[str, str] | None, *, needs_secrets: bool
         scenarios_path=scenarios,
         crm_kind=sections.crm.kind,
         warnings=tuple(found.warnings),
-        effective=_effective(sections, company, scenarios),
+        effective=_effective(sections, company, data_dir, scenarios),
         places=_places(sections, found),
     )
     return _Draft(configuration=configuration, found=found)
@@ -190,11 +191,11 @@ def _bare(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username}:{MASKED}@{parts.netloc.rpartition('@')[2]}"))
 
 
-def _effective(sections: Sections, company: Company, scenarios: Path) -> dict[str, Any]:
+def _effective(sections: Sections, company: Company, data_dir: Path, scenarios: Path) -> dict[str, Any]:
     """Everything that counts, in the shape of the file, defaults filled in and secrets masked."""
     policy = {**_dump(sections.policy), "senior": company.policy.senior, "top": company.policy.top}
     everything = {
-        "bridge": _dump(sections.bridge),
+        "bridge": {**_dump(sections.bridge), "data_dir": str(data_dir)},
         "store": {**_dump(sections.store), "url": _bare(sections.store.url)},
         "web": _dump(sections.web),
         "policy": policy,

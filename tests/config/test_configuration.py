@@ -566,6 +566,7 @@ def test_nobody_but_this_machine_reaches_the_demo_and_it_writes_below_the_checko
     demo = load_configuration(ROOT / "config" / "demo.toml", {})
     assert demo.web.host == "127.0.0.1"
     assert demo.data_dir == ROOT / "var" / "demo"
+    assert demo.masked()["bridge"]["data_dir"] == str(demo.data_dir)
     assert [source.kind for source in demo.sources] == ["webhook"]
 
 
