@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
 from typing import assert_never
 
 from bridge.model.call import (
@@ -68,6 +67,7 @@ def fold_steps(steps: Iterable[CallStep], company: Company) -> Call:
     started_at = _started_at(told, ended, answered_at)
     if answered_at is not None:
         answered_at = max(answered_at, started_at)
+        answered_at = min(answered_at, ended.occurred_at) if ended is not None else answered_at
     handed = _handed(told)
     talked = _talked(told, ended, answered_at, handed)
     outcome, reason = _outcome(ended, direction, answered=answered_at is not None, queue=_first(told, ended, "queue"))
@@ -176,12 +176,13 @@ def _talked(
         got = next((transfer.at for transfer in handed if transfer.to == last), None)
         # Somebody nobody saw picking up: he was there from the transfer on, or, if that was not seen, at the end.
         late = ended.occurred_at if ended is not None and begun else answered_at
-        begun.append((got if got is not None else late, last))
+        since = got if got is not None else late
+        begun.append((max(since, begun[-1][0]) if begun else since, last))
     over = ended.occurred_at if ended is not None else None
-    ends: list[Instant | None] = [following for _, (following, _) in pairwise(begun)]
+    ends = [*(since for since, _ in begun[1:]), over]
     return tuple(
         Talk(party=party, since=since, until=_left(party, since, handed, until))
-        for (since, party), until in zip(begun, [*ends, over], strict=True)
+        for (since, party), until in zip(begun, ends[: len(begun)], strict=True)
     )
 
 
@@ -194,7 +195,9 @@ def _unseen_talker(told: list[CallStep], ended: CallEnded | None, handed: list[T
 
 
 def _left(party: str, since: Instant, handed: list[Transfer], until: Instant | None) -> Instant | None:
-    return next((transfer.at for transfer in handed if transfer.by == party and transfer.at >= since), until)
+    left = next((transfer.at for transfer in handed if transfer.by == party and transfer.at >= since), until)
+    # Clocks differ: nobody leaves before he came.
+    return None if left is None else max(left, since)
 
 
 def _transfers(ended: CallEnded | None, handed: list[Transfer], talked: tuple[Talk, ...]) -> tuple[Transfer, ...]:

@@ -59,7 +59,8 @@ def read_matrix(text: str) -> Matrix:
     _refuse_doubles(desk, (*rows, *modifiers))
     for row in rows:
         _refuse_bad_openings(desk, row, texts)
-    for row, why in unreachable(rows):
+    troubled = {problem.scenario for problem in desk.problems}
+    for row, why in unreachable(row for row in rows if row.name not in troubled):
         desk.within(row.name, row.line).wrong("when", None, f"can never match: {why}")
     if desk.problems:
         raise MatrixError(sorted(desk.problems, key=lambda problem: problem.line or 0))
