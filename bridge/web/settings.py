@@ -16,7 +16,7 @@ class WebSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     listen: str = "127.0.0.1:8080"
-    anonymous: Literal["nothing", "read"] = "nothing"
+    anonymous: Literal["none", "read"] = "none"
     session_hours: float = Field(default=12.0, gt=0, le=24 * 90)
 
     @field_validator("listen")

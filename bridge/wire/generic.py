@@ -15,11 +15,10 @@ Decisions that the contract leaves open:
 - `occurred_at` needs an offset. Strings are bounded by `LONGEST`, an array by `MOST_EVENTS`.
 """
 
-import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, cast
 
 from bridge.model.call import Direction, Outcome, TransferKind, Utm
@@ -32,7 +31,7 @@ from bridge.model.events import (
     CallTransferred,
 )
 from bridge.model.moment import Instant, from_iso
-from bridge.wire.problems import MOST_PROBLEMS, Problem, Unreadable, kind_of, shown, unreadable
+from bridge.wire.problems import MOST_PROBLEMS, Problem, Unreadable, did_you_mean, kind_of, shown, unreadable
 
 MOST_EVENTS: Final = 1000
 LONGEST: Final[Mapping[str, int]] = {
@@ -86,7 +85,7 @@ _KEYS: Final = frozenset(
     )
 )
 _NO_UTM: Final = Utm()
-_LONGEST_WORD: Final = 60
+_LONGEST_KEY: Final = 60
 _LONG_NUMBER: Final = 10**20
 _URL: Final = re.compile(r"https?://[^\s/?#\\@]+(?:[/?#][^\s\"<>\\]*)?", re.IGNORECASE)
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
@@ -191,7 +190,7 @@ class _Reading:
         if self._item.keys() <= _KEYS:
             return
         for key in [key for key in self._item if key not in _KEYS][:MOST_PROBLEMS]:
-            self._refuse(_step(key), f"is no key of an event{_did_you_mean(key, _KEYS)}")
+            self._refuse(_step(key), f"is no key of an event{did_you_mean(key, _KEYS)}")
 
     def _text(self, key: str, *, required: bool = False) -> str | None:
         """A string that identifies something: kept as it is, but for the blanks around it."""
@@ -229,7 +228,7 @@ class _Reading:
             return None
         if isinstance(value, str) and value in choices:
             return choices[value]
-        hint = _did_you_mean(value, choices) if isinstance(value, str) else ""
+        hint = did_you_mean(value, choices) if isinstance(value, str) else ""
         self._refuse(f".{key}", f"{shown(value)} is none of {', '.join(choices)}{hint}")
         return None
 
@@ -292,11 +291,6 @@ def _id_of_content(step: type[CallStep], fields: Mapping[str, Any]) -> str:
     return f"content:{digest.hexdigest()}"
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word[:_LONGEST_WORD], known, n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def _step(key: str) -> str:
     """The JSONPath step to this key (RFC 9535): a dot and the name, or the name in brackets and quotes."""
-    return f".{key}" if key.isascii() and key.isidentifier() and len(key) <= _LONGEST_WORD else f"[{shown(key)}]"
+    return f".{key}" if key.isascii() and key.isidentifier() and len(key) <= _LONGEST_KEY else f"[{shown(key)}]"

@@ -1,6 +1,7 @@
 """What is wrong with a body, and how we tell it: problem details (RFC 9457) with the JSONPath of each problem."""
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -9,6 +10,9 @@ CONTENT_TYPE = "application/problem+json"
 
 MOST_PROBLEMS = 20
 """A body of ten thousand wrong objects is explained by its first problems, not by an answer of a megabyte."""
+
+LONGEST_WORD = 60
+"""What is longer was never a typing mistake, and comparing it would take long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,12 @@ def problem_document(
     if problems:
         document["errors"] = [{"path": problem.path, "message": problem.message} for problem in problems]
     return document
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` when one of the known words is close, else nothing."""
+    close = difflib.get_close_matches(word[:LONGEST_WORD], known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def kind_of(value: object) -> str:
