@@ -25,7 +25,7 @@ BUSY_SECONDS = 5.0
 POOL_SECONDS = 10.0
 """How long somebody waits for a free connection."""
 READERS = 4
-WRITER_CACHE_KIB = 8192
+WRITER_CACHE_KIB = 32 * 1024  # taken as the store grows, not at the start
 READER_CACHE_KIB = 1024
 CHECKPOINT_PAGES = 4000
 JOURNAL_LIMIT = 64 * 1024 * 1024

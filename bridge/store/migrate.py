@@ -69,7 +69,7 @@ def _bring_up(conn: SyncConnection, before: str | None) -> None:
         case SchemaState.EMPTY:
             make_tables(conn)
         case SchemaState.OUTDATED:
-            _upgrade(conn)
+            upgrade(conn)
 
 
 def make_tables(conn: SyncConnection) -> None:
@@ -88,7 +88,8 @@ def make_tables(conn: SyncConnection) -> None:
     conn.execute(insert(version).values(version_num=HEAD))
 
 
-def _upgrade(conn: SyncConnection) -> None:
+def upgrade(conn: SyncConnection) -> None:
+    """Bring the tables from whatever revision they have to ours, step by step, in the connection's transaction."""
     from alembic import command  # noqa: PLC0415 # loaded only when there is something to migrate
     from alembic.config import Config  # noqa: PLC0415
 

@@ -186,7 +186,6 @@ identity = Table(
     Column("contact_id", String, primary_key=True),
     sqlite_with_rowid=False,
 )
-Index("ix_identity_contact_id", identity.c.contact_id)
 
 organisation = Table(
     "organisation",
@@ -278,7 +277,7 @@ Index("ix_task_assignee_id", task.c.assignee_id, task.c.status, task.c.created_a
 Index("ix_task_created_at", task.c.created_at, task.c.id)
 _index_of_some("ix_task_open", task.c.created_at, task.c.id, where=task.c.status == "open")
 Index("ix_task_lead_id", task.c.lead_id)
-Index("ix_task_contact_id", task.c.contact_id, task.c.status)
+_index_of_some("ix_task_contact_id", task.c.contact_id, where=task.c.status == "open")
 Index("ix_task_call_id", task.c.call_id)
 _index_of_some("ix_task_subject", task.c.subject, task.c.status, where=task.c.subject.is_not(None))
 

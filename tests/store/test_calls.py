@@ -15,6 +15,8 @@ from bridge.store.calls import (
     next_due,
     save_calls,
     short_abandons,
+    stale_calls,
+    unknown_parties,
 )
 from tests.store.builders import ANNA, BELLA, NOON, SALES, call, call_record, contact, ended, eventful_call, lead
 
@@ -117,6 +119,20 @@ async def test_the_calls_of_an_extension_that_nobody_owned_are_found_when_it_is_
         await save_calls(conn, [call_record(n, unknown_party="109") for n in (2, 1)])
         await save_calls(conn, [call_record(3, unknown_party="110"), call_record(4)])
         assert [found.key for found in await calls_of_unknown_party(conn, "109")] == ["pbx/1", "pbx/2"]
+
+
+async def test_everybody_whom_no_settings_named_is_listed_once(store):
+    async with store.writing() as conn:
+        await save_calls(conn, [call_record(n, unknown_party=party) for n, party in enumerate(["109", None, "109"])])
+        assert await unknown_parties(conn) == ["109"]
+
+
+async def test_calls_of_whose_end_nobody_told_grow_stale(store):
+    over = call_record(1, body=call(1, ended_at=NOON + 5))
+    async with store.writing() as conn:
+        await save_calls(conn, [over, *[call_record(n) for n in (4, 3, 2)]])
+        assert [stale.key for stale in await stale_calls(conn, NOON + 4, 9)] == ["pbx/2", "pbx/3"]
+        assert [stale.key for stale in await stale_calls(conn, NOON + 9, 1)] == ["pbx/2"]
 
 
 async def test_who_gave_up_early_within_the_hour_is_known(store):

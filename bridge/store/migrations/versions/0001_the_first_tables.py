@@ -219,9 +219,6 @@ def upgrade() -> None:  # noqa: PLR0915 # one statement per table and index
         sa.PrimaryKeyConstraint("kind", "value", "contact_id"),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("identity", schema=None) as batch_op:
-        batch_op.create_index("ix_identity_contact_id", ["contact_id"], unique=False)
-
     op.create_table(
         "lead",
         sa.Column("id", sa.String(), nullable=False),
@@ -400,7 +397,13 @@ def upgrade() -> None:  # noqa: PLR0915 # one statement per table and index
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index("ix_task_assignee_id", ["assignee_id", "status", "created_at", "id"], unique=False)
         batch_op.create_index("ix_task_call_id", ["call_id"], unique=False)
-        batch_op.create_index("ix_task_contact_id", ["contact_id", "status"], unique=False)
+        batch_op.create_index(
+            "ix_task_contact_id",
+            ["contact_id"],
+            unique=False,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        )
         batch_op.create_index("ix_task_created_at", ["created_at", "id"], unique=False)
         batch_op.create_index("ix_task_lead_id", ["lead_id"], unique=False)
         batch_op.create_index(
