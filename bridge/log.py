@@ -14,6 +14,8 @@ _SAFE_KEYS = frozenset({"event", "level", "timestamp", "call_id", "lead_id", "ta
 """Keys whose values are ours: derived ids and event names."""
 
 _LONG_DIGITS = re.compile(r"\+?\d[\d \-().]{5,}\d")
+_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
+"""An IPv4 address is nobody's number."""
 _SECRETS = re.compile(r"secret|token|password|signature|authorization", re.IGNORECASE)
 
 
@@ -23,10 +25,14 @@ def mask_numbers(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
         if _SECRETS.search(key):
             entry[key] = "***"
         elif key not in _SAFE_KEYS and isinstance(value, str):
-            entry[key] = _LONG_DIGITS.sub(lambda found: mask(found.group()), value)
+            entry[key] = _masked(value)
     if isinstance(entry.get("exception"), str):
-        entry["exception"] = _LONG_DIGITS.sub(lambda found: mask(found.group()), entry["exception"])
+        entry["exception"] = _masked(entry["exception"])
     return entry
+
+
+def _masked(text: str) -> str:
+    return _LONG_DIGITS.sub(lambda found: found[0] if _ADDRESS.fullmatch(found[0]) else mask(found[0]), text)
 
 
 def set_up(*, verbose: bool = False) -> None:
