@@ -133,7 +133,7 @@ class FakeAsterisk:
             done = [("Event", end), own, ("EventList", "Complete"), ("ListItems", str(len(items)))]
             begun = [("Response", "Success"), own, ("EventList", "start"), ("Message", "Channels will follow")]
             return [begun if name == "coreshowchannels" else begun[:3], *items, done]
-        return [[("Response", "Success"), own, ("Message", "ok")]]
+        return [[("Response", "Success"), own, ("Message", "ok"), ("AsteriskVersion", "22.10.1")]]
 
     def _right(self, action):
         key = hashlib.md5(("193994136" + self.secret).encode(), usedforsecurity=False).hexdigest()

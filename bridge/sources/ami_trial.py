@@ -1,0 +1,48 @@
+"""Log in to an Asterisk once, look around and leave: for `bridge check --connect`."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bridge.flow.clock import Clock
+from bridge.sources.ami_session import AmiSession, LineLost, LoginRefused, connect
+from bridge.sources.ami_settings import AmiSettings
+from bridge.wire.asterisk import EVENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came of it; `good` means that a line to this PBX would miss nothing that can be found out so."""
+
+    good: bool
+    detail: str
+
+
+async def try_asterisk(settings: AmiSettings, clock: Clock) -> Trial:
+    """Connect, log in, and see whether the account may ask what the bridge has to ask."""
+    try:
+        session = AmiSession(await connect(settings), settings, clock, EVENTS, lambda _message, _now: None)
+    except LineLost as reason:
+        return Trial(good=False, detail=str(reason))
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            listening = tasks.create_task(session.listen())
+            trial = await _look_around(session, settings)
+            listening.cancel()
+            return trial
+    finally:
+        await session.close()
+
+
+async def _look_around(session: AmiSession, settings: AmiSettings) -> Trial:
+    try:
+        await session.log_in()
+        listed = await session.ask("CoreShowChannels", whole_list=True)
+        if listed.event is None:
+            return Trial(good=False, detail="logged in, but the account needs write = reporting in manager.conf")
+        about = await session.ask("CoreSettings")
+        narrowed = not settings.filter or await session.narrow()
+    except (LineLost, LoginRefused) as reason:
+        return Trial(good=False, detail=str(reason))
+    version = about.get(b"AsteriskVersion") or session.banner
+    traffic = "" if narrowed else "; the PBX will send every event (no write = system), see docs/how-to/asterisk.md"
+    return Trial(good=True, detail=f"Asterisk {version}, {listed.get(b'ListItems')} channels live{traffic}")
