@@ -1,0 +1,130 @@
+"""What comes after the verdict: corrections, merges, and facts about calls that nobody knew."""
+
+from dataclasses import replace
+
+from bridge.model.call import MissedReason, Outcome, Talk
+from bridge.model.crm import CaseStatus, TaskKind, TaskStatus
+from bridge.store.edits import complete_task
+from bridge.store.records import Changes, save
+from tests.flow.builders import ANNA, BELLA, answered, missed, pbx_call, recorded, ringing, seen, talked
+from tests.flow.hand_clock import NOON
+
+HOUR = 3600.0
+JAN_TALKED = (Talk(party="101", since=NOON + 6, until=NOON + 60),)
+
+
+async def test_a_call_first_judged_missed_that_was_answered_after_all_closes_its_case_and_completes_its_task(office):
+    await office.settle(missed())
+    (lead,) = await office.leads()
+    assert lead.owner_id == "olga"
+    await office.settle(talked(at=NOON + 61))
+    (case,), (task,), (lead,) = await office.cases(), await office.tasks(), await office.leads()
+    assert (case.status, task.status, task.kind) == (CaseStatus.CLOSED, TaskStatus.DONE, TaskKind.CALLBACK)
+    assert "answered" in task.text
+    assert lead.owner_id == "jan"
+    assert (await office.call("shop/c1")).outcome is Outcome.ANSWERED
+
+
+async def test_a_case_that_others_have_missed_calls_in_stays_open_when_the_first_call_turns_out_answered(office):
+    await office.settle(missed("c1"), missed("c2", NOON + 600))
+    await office.settle(talked("c1", at=NOON + 700))
+    (case,) = await office.cases()
+    assert (case.status, case.attempts) == (CaseStatus.OPEN, 2)
+
+
+async def test_a_call_judged_again_counts_its_attempt_once(office):
+    call = pbx_call(ended_at=NOON + 20, outcome=Outcome.MISSED)
+    await office.settle(missed("c0", NOON - 600))
+    await office.settle(seen(call))
+    await office.settle(missed("c2", NOON + 600))
+    await office.settle(seen(replace(call, caller="someone", revision=2), NOON + 700))
+    (case,), (task,) = await office.cases(), await office.tasks()
+    assert (case.attempts, task.count) == (3, 3)
+    assert len(await office.verdicts("pbx/1.1")) == 2
+
+
+async def test_a_task_that_a_person_has_done_stays_done_when_its_call_is_judged_again(office):
+    call = pbx_call(ended_at=NOON + 20, outcome=Outcome.MISSED)
+    await office.settle(seen(call))
+    (task,) = await office.tasks()
+    async with office.store.writing() as conn:
+        await complete_task(conn, task.id, NOON + 100, by="olga")
+    await office.settle(seen(replace(call, missed_reason=MissedReason.BUSY, revision=2), NOON + 200))
+    (task,), (case,) = await office.tasks(), await office.cases()
+    assert (task.status, case.status, case.attempts) == (TaskStatus.DONE, CaseStatus.CLOSED, 1)
+
+
+async def test_a_recording_of_a_call_that_nobody_knew_waits_for_the_call(office):
+    await office.settle(recorded("c1", NOON + 10))
+    assert await office.leads() == ()
+    await office.settle(talked("c1", NOON + 60))
+    (call,) = await office.calls()
+    assert call.body.recordings == ("https://pbx.example/rec/c1.mp3",)
+    assert len(await office.leads()) == 1
+
+
+async def test_two_calls_that_turn_out_to_be_one_are_one_call_and_the_judges_do_not_meet_twice(office):
+    absorbed = pbx_call("1.2", ended_at=NOON + 20, outcome=Outcome.MISSED)
+    whole = pbx_call("1.1", answered_at=NOON + 6, talked=JAN_TALKED[:1], merged=("pbx/1.2",))
+    await office.hear(seen(absorbed), seen(replace(whole, talked=(Talk(party="101", since=NOON + 6),)), NOON + 21))
+    over = replace(whole, ended_at=NOON + 60, outcome=Outcome.ANSWERED, revision=2)
+    await office.settle(seen(over))
+    (lead,), (call,) = await office.leads(), await office.calls()
+    assert (lead.owner_id, call.key, call.lead_id) == ("jan", "pbx/1.1", lead.id)
+    assert (await office.cases(), await office.tasks()) == ((), ())
+    # Whatever is still told of the absorbed call is told of this one.
+    await office.settle(seen(replace(absorbed, revision=9), NOON + 70))
+    assert (await office.call("pbx/1.2")).id == call.id
+    assert len(await office.calls()) == 1
+
+
+async def test_a_call_absorbed_after_it_was_judged_missed_leaves_what_it_made_to_the_whole_call(office):
+    await office.settle(seen(pbx_call("1.2", ended_at=NOON + 20, outcome=Outcome.MISSED)))
+    (made,), (task,) = await office.leads(), await office.tasks()
+    whole = pbx_call(
+        "1.1",
+        answered_at=NOON + 6,
+        talked=JAN_TALKED,
+        ended_at=NOON + 60,
+        outcome=Outcome.ANSWERED,
+        merged=("pbx/1.2",),
+    )
+    await office.settle(seen(whole))
+    (lead,), (case,), (done,) = await office.leads(), await office.cases(), await office.tasks()
+    assert lead.id == made.id
+    assert (case.status, done.status, done.id) == (CaseStatus.CLOSED, TaskStatus.DONE, task.id)
+    (call,) = await office.calls()
+    assert (call.key, call.lead_id, done.call_id) == ("pbx/1.1", lead.id, call.id)
+
+
+async def test_two_verdicts_of_what_turns_out_to_be_one_call_become_one(office):
+    over = {"ended_at": NOON + 60, "outcome": Outcome.ANSWERED, "answered_at": NOON + 6, "talked": JAN_TALKED}
+    await office.settle(
+        seen(pbx_call("1.1", **over)), seen(pbx_call("1.2", ended_at=NOON + 61, outcome=Outcome.MISSED))
+    )
+    assert [case.status for case in await office.cases()] == [CaseStatus.OPEN]
+    await office.settle(seen(pbx_call("1.1", **over, merged=("pbx/1.2",), revision=2), NOON + 70))
+    assert [case.status for case in await office.cases()] == [CaseStatus.CLOSED]
+    assert await office.tasks(TaskStatus.OPEN) == ()
+    assert len(await office.leads()) == 1
+
+
+async def test_a_number_that_becomes_known_later_finds_its_client(office):
+    await office.settle(missed("c0", NOON - HOUR))
+    await office.hear(ringing("c1", client_number=None), answered("c1", client_number=ANNA))
+    await office.settle(talked("c1"))
+    assert len(await office.leads()) == 1
+    assert len(await office.contacts()) == 1
+    assert (await office.call("shop/c1")).client_number == ANNA
+
+
+async def test_a_second_contact_number_in_one_batch_takes_its_turn_and_loses_nothing(office):
+    """A client with two numbers: both call at once, and there is one lead."""
+    await office.settle(missed("c0", NOON - HOUR))
+    (contact,) = await office.contacts()
+    async with office.store.writing() as conn:
+        await save(conn, Changes(contacts=[replace(contact, phones=(ANNA, BELLA))]))
+    await office.store_facts(*[missed(f"c{n}", NOON + n, client_number=(ANNA, BELLA)[n % 2]) for n in range(1, 7)])
+    await office.pass_by(HOUR)
+    assert len(await office.leads()) == 1
+    assert sum(case.attempts for case in await office.cases()) == 7
