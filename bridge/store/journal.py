@@ -1,8 +1,9 @@
 """The journal: what came in, acknowledged only after it is here; and the quarantine for what could not be read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -144,14 +145,21 @@ def _new_row(entry: NewEntry) -> dict[str, Any]:
 _PENDING = select(*_COLUMNS).where(event.c.state == literally("pending")).order_by(event.c.id).limit(bindparam("count"))
 
 
-async def pending(conn: AsyncConnection, limit: int) -> list[JournalEntry]:
-    """The oldest events that are not handled yet, in the order of their arrival."""
-    return [_entry(row) for row in await conn.execute(_PENDING, {"count": limit})]
+async def pending(
+    conn: AsyncConnection, limit: int, *, fresh: Mapping[int, Event] = MappingProxyType({})
+) -> list[JournalEntry]:
+    """The oldest events that are not handled yet, in the order of their arrival.
+
+    `fresh` are events that the caller still holds, by the id that `append_new` gave: they need not be read again,
+    which is two thirds of the work.
+    """
+    return [_entry(row, fresh) for row in await conn.execute(_PENDING, {"count": limit})]
 
 
-def _entry(row: Sequence[Any]) -> JournalEntry:
+def _entry(row: Sequence[Any], fresh: Mapping[int, Event] = MappingProxyType({})) -> JournalEntry:
     id_, source, event_id, type_, lane, call_key, occurred_at, received_at, state, handled_at, problem, body = row
-    read, unreadable = _read(body)
+    known = fresh.get(id_)
+    read, unreadable = (known, None) if known is not None else _read(body)
     return JournalEntry(
         id=id_,
         source=source,

@@ -57,6 +57,15 @@ async def test_each_sender_of_a_shared_commit_learns_which_of_his_events_were_ne
     assert first | second == kept
 
 
+async def test_an_event_that_is_still_at_hand_is_not_read_again(store):
+    async with store.writing() as conn:
+        stored = await append_new(conn, [entry(1), entry(2)])
+        at_hand = ended(1)
+        first, second = await pending(conn, 10, fresh={stored["shop", "e1"]: at_hand})
+    assert first.event is at_hand
+    assert second.event == ended(2)
+
+
 async def test_nothing_to_append_is_no_work(store):
     async with store.writing() as conn:
         assert await append(conn, []) == 0
