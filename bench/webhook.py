@@ -153,7 +153,8 @@ id = "bench"
 kind = "webhook"
 dialect = "generic"
 token = "{token}"
-rate = 0
+per_second = 1000000
+burst = 1000000
 """
 
 

@@ -24,6 +24,7 @@ from bridge.flow.tally import Tally
 from bridge.rules.rows import Matrix
 from bridge.sources.ami import AmiLine, LineStatus
 from bridge.sources.ami_settings import AmiSettings
+from bridge.sources.ami_trial import Trial, try_asterisk
 from bridge.sources.http import WebhookReceiver, WebhookSettings
 from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
@@ -317,15 +318,12 @@ def simulated_company(configuration: Configuration) -> SimulatedCompany:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """What came of one attempt to reach a source."""
-
-    source: str
-    good: bool
-    detail: str
-
-
-async def try_connections(configuration: Configuration) -> list[Tried]:
-    """Log in to every source that we call; sources that call us are only named."""
-    raise NotImplementedError
+async def try_connections(configuration: Configuration) -> dict[str, Trial]:
+    """Log in to every source that we call, and name those that call us; by source id."""
+    found = {}
+    for source in configuration.sources:
+        if isinstance(source, AmiSettings):
+            found[source.id] = await try_asterisk(source, Clock())
+        else:
+            found[source.id] = Trial(good=True, detail=f"pushes to /hooks/{source.id}; nothing to try from here")
+    return found

@@ -52,23 +52,25 @@ def check(
 ) -> None:
     """Validate configuration and scenarios: every problem at once, with line and remedy."""
     configuration, _ = loaded(config, as_json=as_json, secrets=True)
-    tried = asyncio.run(try_connections(configuration)) if connect else ()
-    good = all(result.good for result in tried)
+    tried = asyncio.run(try_connections(configuration)) if connect else {}
+    good = all(trial.good for trial in tried.values())
     if as_json:
         print_json(
             {
                 "good": good,
                 "problems": [],
                 "warnings": list(configuration.warnings),
-                "connections": [{"source": r.source, "good": r.good, "detail": r.detail} for r in tried],
+                "connections": [
+                    {"source": source, "good": trial.good, "detail": trial.detail} for source, trial in tried.items()
+                ],
             }
         )
     else:
         for warning in configuration.warnings:
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
-        for result in tried:
-            style, word = ("green", "connected") if result.good else ("red", "refused")
-            out.print(Text(f"{result.source}: {word}: {result.detail}", style=style), soft_wrap=True)
+        for source, trial in tried.items():
+            style, word = ("green", "connected") if trial.good else ("red", "refused")
+            out.print(Text(f"{source}: {word}: {trial.detail}", style=style), soft_wrap=True)
         if good:
             out.print(Text(f"{config}: good", style="green"))
     raise typer.Exit(0 if good else WANTING)
