@@ -11,7 +11,7 @@ from bridge.model.moment import Instant
 from bridge.store.calls import CallRecord, call_record, select_calls
 from bridge.store.rows import CONTACTS, TASKS
 from bridge.store.schema import call, missed_case, task
-from bridge.store.statements import literally
+from bridge.store.statements import literally, rows_for
 
 MOST_GLANCED = 20_000
 """Calls of one day that its figures are made of; a company with more has a reporting tool."""
@@ -87,6 +87,20 @@ _CONTACTS = CONTACTS.having("id")
 async def contacts_by_id(conn: AsyncConnection, ids: Collection[str]) -> dict[str, Contact]:
     """The contacts among these ids."""
     return {contact.id: contact for contact in await CONTACTS.all_of(conn, _CONTACTS, ids)}
+
+
+_CONTACTS_OF_TASKS = select(task.c.id, task.c.contact_id).where(
+    task.c.id.in_(bindparam("keys", expanding=True)), task.c.contact_id.is_not(None)
+)
+
+
+async def contacts_of_tasks(conn: AsyncConnection, task_ids: Collection[str]) -> dict[str, Contact]:
+    """The contact that each of these tasks is about, by the task's id."""
+    if not task_ids:
+        return {}
+    about = {row[0]: row[1] for row in await rows_for(conn, _CONTACTS_OF_TASKS, task_ids)}
+    contacts = await contacts_by_id(conn, set(about.values()))
+    return {task_id: contacts[contact_id] for task_id, contact_id in about.items() if contact_id in contacts}
 
 
 _MOST_URGENT = (

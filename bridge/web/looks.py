@@ -9,9 +9,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from bridge.model.call import Direction
-from bridge.model.crm import Contact
+from bridge.model.crm import Contact, Lead
 from bridge.model.moment import Instant, iso
 from bridge.model.people import Company
 from bridge.model.phone import readable
@@ -34,6 +35,15 @@ TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _code(text: str) -> Markup:
+    """What stands between backticks is set as code."""
+    parts = str(escape(text)).split("`")
+    return Markup("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))  # noqa: S704
+
+
+TEMPLATES.filters["code"] = _code
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,10 @@ class Looks:
             return known
         return call.body.client_name or self.number(call.client_number or call.body.raw_number)
 
+    def lead(self, lead: Lead, contact: Contact | None) -> str:
+        """Who the lead is: the contact's name, unless a person gave the lead a title of its own."""
+        return lead.title if contact is None or lead.touched else contact.name
+
     def status(self, call: CallRecord) -> str:
         """One word for the call's state: live states, or the outcome."""
         outcome = outcome_of(call)
@@ -221,36 +235,47 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hours:
-    """The day's calls by hour, as bars, and the hours written under them."""
+    """The day's calls by hour, as bars of a box `width` by `height`, and the hours to be written under them."""
 
     bars: tuple[Bar, ...]
-    ticks: tuple[tuple[float, str], ...]
+    hours: tuple[str, ...]
     width: float
     height: float
     most: int
 
 
-def hours_chart(calls: Iterable[Glimpse], looks: Looks, *, height: float = 96.0, step: float = 26.0) -> Hours:
+def hours_chart(calls: Iterable[Glimpse], looks: Looks) -> Hours:
     """The calls of today, hour by hour: answered at the bottom, then missed, then outbound."""
     counts: dict[int, dict[str, int]] = {}
     for call in calls:
         kind = _kind(call)
         hour = counts.setdefault(looks.local(call.started_at).hour, {})
         hour[kind] = hour.get(kind, 0) + 1
-    first = min([*counts, 8])
-    last = max([*counts, looks.local(looks.now).hour, 18])
+    first = min([*counts, _MORNING])
+    last = max([*counts, looks.local(looks.now).hour, _EVENING])
     most = max([sum(hour.values()) for hour in counts.values()], default=0)
     bars: list[Bar] = []
     for place in range(first, last + 1):
-        top = height
+        top = _CHART_HEIGHT
         for kind, count in _in_order(counts.get(place, {})):
-            tall = count / most * height
+            tall = count / most * _CHART_HEIGHT
             top -= tall
             said = f"{place:02d}:00 to {place + 1:02d}:00: {count} {kind}"
-            x = (place - first) * step + 4
-            bars.append(Bar(x=x, y=round(top, 2), width=step - 8, height=round(tall, 2), kind=kind, title=said))
-    ticks = tuple(((even - first + 0.5) * step, f"{even:02d}") for even in range(first, last + 1) if even % 2 == 0)
-    return Hours(bars=tuple(bars), ticks=ticks, width=(last - first + 1) * step, height=height, most=most)
+            x = (place - first) * _CHART_STEP + 2
+            bars.append(Bar(x=x, y=round(top, 2), width=_CHART_STEP - 4, height=round(tall, 2), kind=kind, title=said))
+    return Hours(
+        bars=tuple(bars),
+        hours=tuple(f"{place:02d}" for place in range(first, last + 1)),
+        width=(last - first + 1) * _CHART_STEP,
+        height=_CHART_HEIGHT,
+        most=most,
+    )
+
+
+_MORNING: Final = 8
+_EVENING: Final = 18
+_CHART_STEP: Final = 12.0
+_CHART_HEIGHT: Final = 100.0
 
 
 def _kind(call: Glimpse) -> str:

@@ -13,7 +13,15 @@ from bridge.model.crm import CaseStatus, Contact, Lead, LeadStatus, Task, TaskSt
 from bridge.model.people import Employee
 from bridge.store.calls import CallRecord
 from bridge.store.engine import Connection
-from bridge.store.glimpses import Glimpse, calls_since, contacts_by_id, ongoing_calls, open_tasks_by_due, pending_work
+from bridge.store.glimpses import (
+    Glimpse,
+    calls_since,
+    contacts_by_id,
+    contacts_of_tasks,
+    ongoing_calls,
+    open_tasks_by_due,
+    pending_work,
+)
 from bridge.store.pages import Page
 from bridge.store.queries import (
     contact_by_id,
@@ -321,6 +329,7 @@ async def cases(request: web.Request, visitor: Visitor) -> web.Response:
     status = wanted.word("status", CaseStatus) or CaseStatus.OPEN
     async with services(request).store.reading() as conn:
         page = await page_of_cases(conn, status=status, limit=ROWS, cursor=wanted.cursor)
+        contacts = await contacts_of_tasks(conn, {case.task_id for case in page.items if case.task_id is not None})
     return render(
         request,
         visitor,
@@ -328,6 +337,7 @@ async def cases(request: web.Request, visitor: Visitor) -> web.Response:
         "cases",
         which=str(status),
         cases=page.items,
+        contacts=contacts,
         first_page=wanted.cursor is None,
         next=_after(request, wanted, page.next),
     )
