@@ -1,20 +1,26 @@
 """Giving a client to the one who answered, when it becomes known only afterwards who that was."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from bridge.model.crm import Client, LeadStatus
 from bridge.model.effects import HandOver
 from bridge.model.people import Policy
 
 
-def handed_to(client: Client, facts: Iterable[str], employee_id: str, policy: Policy) -> HandOver | None:
-    """What these facts have opened goes to him, as far as it still lies with the senior or the top manager, who keep
-    it until somebody is known; None if there is nothing such. What a person has edited stays where it is.
-    """  # noqa: D205
-    made, keepers = frozenset(facts), {policy.senior, policy.top} - {employee_id}
+def keepers(policy: Policy) -> frozenset[str]:
+    """Who keeps what a call has opened until it is known who answered."""
+    return frozenset({policy.senior, policy.top})
+
+
+def handed_to(client: Client, facts: Iterable[str], employee_id: str, holders: Collection[str]) -> HandOver | None:
+    """What these facts have opened goes to him, as far as it still lies with one of the holders; None if nothing does.
+
+    What a person has edited stays where it is.
+    """
+    made = frozenset(facts)
 
     def waiting(origin: str, owner_id: str | None, *, touched: bool) -> bool:
-        return origin in made and owner_id in keepers and not touched
+        return origin in made and owner_id in holders and owner_id != employee_id and not touched
 
     lead = next(
         (

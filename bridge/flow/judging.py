@@ -5,7 +5,7 @@ from dataclasses import replace
 import structlog
 
 from bridge.flow.batch import BLOCKED, Batch
-from bridge.flow.credit import handed_to
+from bridge.flow.credit import handed_to, keepers
 from bridge.flow.folding import Told
 from bridge.flow.identity import caller
 from bridge.flow.merging import absorb, fact_of
@@ -155,17 +155,18 @@ def _react(batch: Batch, before: CallRecord | None, after: CallRecord) -> None:
 
 
 def _hand_to_answerer(batch: Batch, before: CallRecord, after: CallRecord) -> CallRecord:
-    """The platform told only now who had answered: what lies with a stand-in since then becomes his."""
-    if before.answered_by is not None or after.answered_by is None:
+    """Only now it is known who picked up first: what lies with a stand-in, or with who was taken for him, is his."""
+    if after.answered_by is None or after.answered_by == before.answered_by:
         return after
     facts = (after.key, *after.body.merged)
-    handed = handed_to(batch.clients[after.lane], facts, after.answered_by, batch.company.policy)
+    holders = keepers(batch.company.policy) if before.answered_by is None else {before.answered_by}
+    handed = handed_to(batch.clients[after.lane], facts, after.answered_by, holders)
     if handed is None:
         return after
     verdict = Verdict(
         scenario=after.scenario,
         effects=(handed,),
-        reasons=(f"it became known that {after.answered_by} had answered: what the call opened is handed to him",),
+        reasons=(f"it became known that {after.answered_by} picked up: what the call opened is handed to him",),
         answerer_id=after.answered_by,
     )
     occasion = Occasion.PICKED_UP if after.judged_at is None else Occasion.ENDED

@@ -7,7 +7,7 @@ import structlog
 
 from bridge.flow.bulletin import Bulletin, Change, Shown, Topic, change_of
 from bridge.flow.clock import Clock
-from bridge.flow.credit import handed_to
+from bridge.flow.credit import handed_to, keepers
 from bridge.model.crm import Client
 from bridge.model.effects import CompleteTask, HandOver, Verdict
 from bridge.model.moment import Instant
@@ -94,7 +94,7 @@ def _credited(record: CallRecord, known: dict[str, Client], company: Company) ->
     handed = None
     if record.answered_by is None and first is not None:
         facts = (record.key, *call.merged)
-        handed = handed_to(known[record.lane], facts, first.id, company.policy)
+        handed = handed_to(known[record.lane], facts, first.id, keepers(company.policy))
         if handed is not None:
             known[record.lane] = ledger.apply(known[record.lane], handed)
     return _Credited(

@@ -159,12 +159,29 @@ async def test_an_internal_call_and_one_with_an_own_number_are_counted_and_nothi
 
 async def test_a_platform_that_names_the_answerer_only_at_the_end_gets_the_lead_to_him(office):
     await office.hear(ringing(), answered(employee=None))
-    (lead,) = await office.leads()
-    assert lead.owner_id == "tom"
     await office.settle(talked(employee="101"))
     (lead,) = await office.leads()
     assert lead.owner_id == "jan"
     assert await office.tasks(TaskStatus.OPEN) == ()
+
+
+async def test_when_an_earlier_pick_up_is_told_late_the_lead_goes_to_who_picked_up_first(office):
+    await office.hear(ringing(), answered(at=NOON + 20, employee="102"))
+    (lead,) = await office.leads()
+    assert lead.owner_id == "eve"
+    await office.hear(answered(at=NOON + 6, employee="101", received_at=NOON + 21))
+    (lead,), (contact,) = await office.leads(), await office.contacts()
+    assert (lead.owner_id, contact.owner_id) == ("jan", "jan")
+
+
+async def test_a_lead_that_a_person_has_edited_stays_whose_it_is_when_the_pick_up_is_corrected(office):
+    await office.hear(ringing(), answered(at=NOON + 20, employee="199"))
+    (lead,) = await office.leads()
+    async with office.store.writing() as conn:
+        await edit_lead(conn, lead.id, NOON, title="Mine")
+    await office.hear(answered(at=NOON + 6, employee="101", received_at=NOON + 21))
+    (lead,), (contact,) = await office.leads(), await office.contacts()
+    assert (lead.owner_id, contact.owner_id) == ("tom", "jan")
 
 
 @pytest.mark.parametrize("live", [True, False])
