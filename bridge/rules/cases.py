@@ -62,8 +62,8 @@ def _open(draft: Draft, action: rows.CallBack) -> None:
         attempts=1,
         first_at=since,
         last_at=since,
-        due_at=task.due_at if task is not None and task.due_at is not None else since,
-        task_id=task.id if task is not None else None,
+        due_at=since if task.due_at is None else task.due_at,
+        task_id=task.id,
         branch=situation.branch,
         origin=situation.fact,
         last_fact=situation.fact,
@@ -71,8 +71,7 @@ def _open(draft: Draft, action: rows.CallBack) -> None:
     if situation.client_number is None:
         draft.reasons.append("D10: no usable number: one case for the line and day, no contact and no lead")
     draft.add(OpenCase(case=case))
-    if task is not None:
-        draft.add(AddTask(task=task))
+    draft.add(AddTask(task=task))
 
 
 def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
@@ -82,21 +81,18 @@ def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
         RepeatCase(case_id=case.id, at=since, fact=situation.fact),
         f"D5: missed again while case {case.id} is open: attempt {attempt}, the earlier due time is kept",
     )
-    task = next((task for task in _open_tasks(draft, case) if task.id == case.task_id), None)
+    task = next(_open_tasks(draft, case), None)
     if task is None or draft.findings.company.policy.repeat == "new_task":
-        new = _callback(draft, action, case.id)
-        if new is not None:
-            draft.add(AddTask(task=new))
+        draft.add(AddTask(task=_callback(draft, action, case.id)))
         return
     again = f"Called again on {at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
     draft.add(RepeatTask(task_id=task.id, at=since, text=f"{task.text}\n{again}", fact=situation.fact))
 
 
-def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task | None:
-    assignee = draft.choose(action.assignee, on_duty=action.on_duty).employee_id
-    if assignee is None:
-        draft.reasons.append(f"no callback task: there is no {' or '.join(action.assignee)}")
-        return None
+def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task:
+    """The task that keeps the promise; where the row's people do not exist, it is the senior's, never nobody's."""
+    policy = draft.findings.company.policy
+    assignee = draft.choose((*action.assignee, "senior"), on_duty=action.on_duty).employee_id or policy.senior
     return task_for(
         draft,
         task_id=draft.task_id(TaskKind.CALLBACK, TaskStatus.OPEN),

@@ -13,6 +13,7 @@ from bridge.rules.vocabulary import CONDITIONS, NONE
 Box = Mapping[str, frozenset[str]]
 
 CALLS = frozenset({"picked_up", "ended", "recorded"})
+OVER = frozenset({"ended", "recorded"})
 NO_CALL = frozenset({"form", "chat"})
 SOMEBODY = frozenset({"responsible", "other", "unknown"})
 REASONS = frozenset(CONDITIONS["missed_reason"].words)
@@ -29,8 +30,14 @@ def _only(word: str) -> frozenset[str]:
 
 
 IMPOSSIBLE: tuple[tuple[str, Box], ...] = (
-    ("an answered call was answered by somebody", {"outcome": _only("answered"), "answered_by": _only("nobody")}),
-    ("an answered call was picked up by somebody", {"outcome": _only("answered"), "picked_up_by": _only("nobody")}),
+    (
+        "an answered call was answered by somebody",
+        {"occasion": OVER, "outcome": _only("answered"), "answered_by": _only("nobody")},
+    ),
+    (
+        "an answered call was picked up by somebody",
+        {"occasion": OVER, "outcome": _only("answered"), "picked_up_by": _only("nobody")},
+    ),
     ("nobody answers an unanswered call", {"outcome": UNANSWERED, "answered_by": SOMEBODY}),
     ("nobody picks up an unanswered call", {"outcome": UNANSWERED, "picked_up_by": SOMEBODY}),
     ("an answered call was not missed for a reason", {"outcome": _only("answered"), "missed_reason": REASONS}),
@@ -55,7 +62,7 @@ IMPOSSIBLE: tuple[tuple[str, Box], ...] = (
         "a call that is picked up is answered",
         {"occasion": _only("picked_up"), "outcome": _everything_but("outcome", "answered")},
     ),
-    ("a call that has ended has an outcome", {"occasion": frozenset({"ended", "recorded"}), "outcome": _only(NONE)}),
+    ("a call that has ended has an outcome", {"occasion": OVER, "outcome": _only(NONE)}),
     (
         "only a chat is requested or held",
         {"occasion": _everything_but("occasion", "chat"), "chat": _everything_but("chat", NONE)},
@@ -96,8 +103,6 @@ def unreachable(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
 
 def _why_never(row: Row, earlier: list[Row]) -> str | None:
     boxes = [_box(row.when)]
-    if not all(boxes[0].values()):
-        return "no word satisfies all its conditions at once"
     for sentence, box in IMPOSSIBLE:
         boxes = _cut(boxes, box)
         if not boxes:
@@ -106,7 +111,7 @@ def _why_never(row: Row, earlier: list[Row]) -> str | None:
     for other in earlier:
         if not _talk_covered(other.when, row.when):
             continue
-        rest = _cut(boxes, _narrowed(other.when))
+        rest = _cut(boxes, _box(other.when))
         if rest != boxes:
             covering.append(other.name)
         boxes = rest
@@ -115,16 +120,8 @@ def _why_never(row: Row, earlier: list[Row]) -> str | None:
     return None
 
 
-def _narrowed(conditions: Iterable[Condition]) -> Box:
-    box: dict[str, frozenset[str]] = {}
-    for condition in conditions:
-        if isinstance(condition, OneOf):
-            box[condition.key] = box.get(condition.key, condition.accepted) & condition.accepted
-    return box
-
-
 def _box(conditions: Iterable[Condition]) -> Box:
-    return _narrowed(conditions)
+    return {condition.key: condition.accepted for condition in conditions if isinstance(condition, OneOf)}
 
 
 def _cut(boxes: list[Box], cutter: Box) -> list[Box]:

@@ -7,7 +7,7 @@ from bridge.model.effects import CountOnly, Refusal, Verdict
 from bridge.model.situation import Situation
 from bridge.rules import cases, records, rows, tasks
 from bridge.rules.drafting import Draft, place
-from bridge.rules.facts import Facts, found, holds
+from bridge.rules.facts import Facts, found, talked_long_enough
 from bridge.rules.findings import Findings, Talker, find
 from bridge.rules.remarks import remarks
 from bridge.rules.rows import Condition, Matrix, OneOf, Row
@@ -43,11 +43,10 @@ def _first(matrix: Matrix, facts: Facts) -> tuple[Row | None, tuple[Refusal, ...
 
 def _failed(conditions: tuple[Condition, ...], facts: Facts) -> Condition | None:
     for condition in conditions:
-        # The common kind is asked here and not by `holds`: this loop is most of a decision's cost.
         if isinstance(condition, OneOf):
             if facts[condition.key] not in condition.accepted:
                 return condition
-        elif not holds(condition, facts):
+        elif not talked_long_enough(condition, facts):
             return condition
     return None
 

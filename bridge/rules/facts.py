@@ -7,7 +7,7 @@ from bridge.model.call import Direction, Utm
 from bridge.model.phone import Hidden, read_number
 from bridge.model.situation import Situation
 from bridge.rules.findings import Findings, Talker
-from bridge.rules.rows import Condition, OneOf
+from bridge.rules.rows import Condition, OneOf, TalkedFor
 from bridge.rules.vocabulary import NO, NONE, YES
 
 
@@ -26,14 +26,10 @@ class Facts(dict[str, str]):
         return word
 
 
-def holds(condition: Condition, facts: Facts) -> bool:
-    """Whether the situation is as the condition says."""
-    if isinstance(condition, OneOf):
-        return facts[condition.key] in condition.accepted
-    needed = condition.seconds
-    if needed is None:
-        needed = facts.findings.company.policy.outbound_min_talk
-    return talk_seconds(facts.findings) >= needed
+def talked_long_enough(condition: TalkedFor, facts: Facts) -> bool:
+    """Whether they talked at least as long as the condition says."""
+    least = facts.findings.company.policy.outbound_min_talk if condition.seconds is None else condition.seconds
+    return talk_seconds(facts.findings) >= least
 
 
 def found(condition: Condition, facts: Facts) -> str:
@@ -85,10 +81,10 @@ def _chat(findings: Findings) -> str:
     return "requested" if chat.sent_to_crm or automatic else "held"
 
 
-def _source(findings: Findings) -> str:
-    situation = findings.situation
+def source_of(situation: Situation) -> str:
+    """The id of the source that it came from; empty if nothing came in."""
     fact = situation.call or situation.form or situation.chat
-    return fact.source if fact is not None else NONE
+    return fact.source if fact is not None else ""
 
 
 def utm_of(situation: Situation) -> Utm:
@@ -142,7 +138,7 @@ FACTS: Mapping[str, Callable[[Findings], str]] = {
     "line_name": lambda findings: findings.line.name if findings.line is not None else NONE,
     "queue": _queue,
     "branch": lambda findings: findings.situation.branch or NONE,
-    "source": _source,
+    "source": lambda findings: source_of(findings.situation) or NONE,
     "utm_source": _utm("source"),
     "utm_medium": _utm("medium"),
     "utm_campaign": _utm("campaign"),

@@ -112,7 +112,8 @@ def find(situation: Situation, matrix: Matrix) -> Findings:
         )
     talkers = _talkers(company, call)
     first, last = _talker(talkers, call.first_talker), _talker(talkers, call.last_talker)
-    if call.answered and not talkers:
+    if call.answered and call.ended and not talkers:
+        # While it goes on, the platform may still say who it is; then S3 must not have been taken for S5.
         first = last = Talker(party="", employee=None, seconds=call.talk_seconds)
     answered = call.answered or call.outcome is Outcome.ANSWERED
     return Findings(

@@ -123,8 +123,6 @@ def _made_by(client: Client, fact: str) -> bool:
 
 def _still_there(before: Client, now: Client) -> Client:
     """Records that were merged away or erased since do not count."""
-    if before is now:
-        return before
     records: tuple[Contact | Lead | Deal, ...] = (*now.contacts, *now.leads, *now.deals)
     left = {record.id for record in records}
     return replace(

@@ -33,14 +33,19 @@ class Lines:
         if start is None:
             return None
         pattern = re.compile(rf"(?:^\s*|[{{,.]\s*){re.escape(key)}\s*[=.]")
-        end = next((number for number, header in self._headers if number > start and "." not in header), None)
-        for number in range(start, (end or len(self._lines) + 1)):
+        for number in range(start, self._end_of(start)):
             line = self._lines[number - 1]
             if not line.lstrip().startswith("#") and pattern.search(line):
                 if occurrence == 0:
                     return number
                 occurrence -= 1
         return start
+
+    def _end_of(self, start: int) -> int:
+        """The line after the table that begins here; tables inside it, such as [scenario.when], belong to it."""
+        own = dict(self._headers).get(start, "")
+        later = (number for number, header in self._headers if number > start and not header.startswith(f"{own}."))
+        return next(later, len(self._lines) + 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from bridge.model import effects
 from bridge.model.crm import Contact, Deal, Lead, Organisation, record_id
 from bridge.rules import rows
 from bridge.rules.drafting import Draft
-from bridge.rules.facts import utm_of
+from bridge.rules.facts import source_of, utm_of
 from bridge.rules.story import number, told_name
 
 
@@ -58,7 +58,7 @@ def open_lead(draft: Draft, action: rows.OpenLead) -> None:
         contact_id=draft.place.contact_id,
         organisation_id=draft.place.organisation_id,
         previous_lead_id=matched.previous_lead.id if matched.previous_lead is not None else None,
-        source=draft.story["source"],
+        source=source_of(situation),
         utm=utm_of(situation),
         branch=situation.branch,
         origin=situation.fact,

@@ -1,6 +1,7 @@
 """What the cross-cutting rules have to say about a situation, whichever row decides it."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from bridge.model.call import MissedReason
 from bridge.model.situation import Occasion
@@ -59,6 +60,8 @@ def _standing(findings: Findings) -> str:
             return f"the client is a known contact without an open lead or deal, owner: {owner}"
         case Standing.NEW:
             return "the client is new: no contact, open lead or deal"
+        case _:
+            assert_never(matched.standing)
 
 
 def _of_the_call(findings: Findings) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bridge.model.call import Direction, RangResult
 from bridge.model.moment import Instant
+from bridge.rules.facts import source_of, utm_of
 from bridge.rules.findings import Findings, Talker
 from bridge.rules.routing import name_of
 from bridge.rules.shifts import local
@@ -136,11 +137,9 @@ def _data(findings: Findings) -> str:
         told = {"name": form.name, "phone": form.phone, "email": form.email, **form.fields}
     elif chat is not None:
         told = {"name": chat.name, "phone": chat.phone, "chat": chat.chat_id}
-    fact = situation.call or form or chat
-    if fact is not None:
-        utm = fact.utm
-        told |= {"utm_source": utm.source, "utm_medium": utm.medium, "utm_campaign": utm.campaign}
-        told |= {"utm_term": utm.term, "utm_content": utm.content}
+    utm = utm_of(situation)
+    told |= {"utm_source": utm.source, "utm_medium": utm.medium, "utm_campaign": utm.campaign}
+    told |= {"utm_term": utm.term, "utm_content": utm.content}
     return "\n".join(f"{key}: {value}" for key, value in told.items() if value)
 
 
@@ -160,12 +159,6 @@ def _story(findings: Findings) -> str:
     return f"{begun}, rang {_ring(findings)}, nobody answered{f' ({reason})' if reason else ''}.{phones}"
 
 
-def _source(findings: Findings) -> str:
-    situation = findings.situation
-    fact = situation.call or situation.form or situation.chat
-    return fact.source if fact is not None else ""
-
-
 TELLERS: Mapping[str, Callable[[Findings], str]] = {
     "client": client_name,
     "number": number,
@@ -182,7 +175,7 @@ TELLERS: Mapping[str, Callable[[Findings], str]] = {
     "caller": lambda findings: talker_name(findings.caller),
     "responsible": lambda findings: name_of(findings.company, findings.match.responsible_id),
     "party": lambda findings: findings.unknown_party or "an extension that the platform did not name",
-    "source": _source,
+    "source": lambda findings: source_of(findings.situation),
     "data": _data,
     "story": _story,
 }

@@ -38,9 +38,7 @@ def check_settings(draft: Draft, action: rows.CheckSettings) -> None:
         again = RepeatTask(task_id=situation.settings_task_id, at=draft.findings.since, fact=situation.fact)
         draft.add(again, f"D18: {party} is no employee; the settings task about it is open already and counts up")
         return
-    assignee = draft.choose(action.assignee).employee_id
-    if assignee is None:
-        return
+    assignee = draft.choose((*action.assignee, "top")).employee_id or draft.findings.company.policy.top
     # The day, not the call, names it: two calls that are decided at the same moment must not make two tasks.
     day = f"{local(draft.findings.since, draft.findings.company.timezone):%Y-%m-%d}"
     task = task_for(

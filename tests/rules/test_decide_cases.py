@@ -105,6 +105,14 @@ def test_d5_a_case_whose_task_somebody_has_done_gets_a_new_task():
     assert only_task(verdict(missed(id="c-2", at=LATER), done)).kind is TaskKind.CALLBACK
 
 
+def test_d5_a_new_task_of_an_old_case_counts_up_like_the_first_one():
+    done = replace(WAITING, tasks=())
+    second = apply_all(done, verdict(missed(id="c-2", at=LATER), done).effects)
+    third = apply_all(second, verdict(missed(id="c-3", at=LATER + 60), second).effects)
+    assert [(task.count, task.case_id) for task in third.tasks] == [(2, WAITING.cases[0].id)]
+    assert third.cases[0].attempts == 3
+
+
 def test_d5_another_line_is_another_case():
     found = verdict(missed(id="c-2"), WAITING, line_number="+442079460002")
     assert effects(found, OpenCase)
@@ -146,6 +154,17 @@ def test_d6_closes_by_id_even_if_somebody_renamed_the_task():
     renamed = replace(WAITING, tasks=(replace(WAITING.tasks[0], title="ring the man"),))
     found = verdict(answered("101", id="c-2", at=LATER), renamed)
     assert effects(found, CompleteTask)[0].task_id == renamed.tasks[0].id
+
+
+def test_d6_asks_for_the_cases_task_even_if_it_was_not_looked_up():
+    found = verdict(answered("101", id="c-2", at=LATER), replace(WAITING, tasks=()))
+    assert [effect.task_id for effect in effects(found, CompleteTask)] == [WAITING.cases[0].task_id]
+
+
+def test_d6_leaves_the_clients_other_tasks_alone():
+    other = replace(WAITING.tasks[0], id="task-9", case_id=None, kind=TaskKind.REVIEW)
+    found = verdict(answered("101", id="c-2", at=LATER), replace(WAITING, tasks=(other, *WAITING.tasks)))
+    assert [effect.task_id for effect in effects(found, CompleteTask)] == [WAITING.cases[0].task_id]
 
 
 def test_d6_a_talk_before_the_last_attempt_does_not_close_the_case():

@@ -218,3 +218,11 @@ def test_a_record_that_was_erased_during_the_call_does_not_count_any_more():
 def test_a_decision_about_the_same_situation_is_always_the_same():
     same = situation(missed("101"))
     assert verdict(missed("101")) == verdict(same.call)
+
+
+def test_s3_waits_for_the_end_while_the_platform_does_not_say_who_picked_up():
+    unnamed = replace(live(), talked=())
+    found = verdict(unnamed)
+    assert found.scenario == "picked-up"
+    assert not found.effects
+    assert {record.owner_id for record in opened(verdict(answered("101")))} == {"jan"}

@@ -111,6 +111,11 @@ def test_s9_the_fallback_chain_passes_over_a_responsible_off_shift_d17():
     assert "D17: Eva Jones is off duty; next in the chain: Olga Senior" in found.reasons
 
 
+def test_s9_the_chain_may_name_employees_and_an_empty_one_means_the_senior():
+    assert only_task(verdict(missed(), OPEN_LEAD, company=company(missed_chain=("jan",)))).assignee_id == "jan"
+    assert only_task(verdict(missed(), OPEN_LEAD, company=company(missed_chain=()))).assignee_id == "olga"
+
+
 def test_d17_a_senior_who_may_not_be_assigned_is_passed_over_for_the_top_manager():
     found = verdict(missed(), OPEN_LEAD, company=company(people=changed("olga", assignable=False)))
     assert only_task(found).assignee_id == "anna"

@@ -17,7 +17,7 @@ ALL = (CallRinging, CallAnswered, CallTransferred, CallEnded, CallRecorded)
 
 def step(step_kind, at, **fields):
     told = {
-        "event_id": f"{step_kind.__name__}-{at}-{fields.get('employee', '')}", "source": "shop", "platform_call_id": "c-1",
+        "event_id": f"{step_kind.__name__}-{at}-{fields.get('employee')}", "source": "shop", "platform_call_id": "c-1",
         "occurred_at": MORNING + at, "received_at": MORNING + at, "client_number": CLIENT, "line_number": LINE,
         "direction": Direction.INBOUND,
     }  # fmt: skip
@@ -61,6 +61,11 @@ def test_the_end_alone_tells_the_whole_story():
     assert talks(call) == [("101", 6, 190)]
     assert call.outcome is Outcome.ANSWERED
     assert (call.recordings, call.client_name, call.key) == ((RECORDING,), "Anna", "shop/c-1")
+
+
+def test_the_answer_is_counted_from_the_first_ring_when_no_talk_time_is_told():
+    call = fold(rings(0), ends(60, employee="101", ring_seconds=8))
+    assert (call.answered_at, call.talk_seconds) == (MORNING + 8, 52)
 
 
 def test_a_missed_calls_end_alone_tells_when_it_began():

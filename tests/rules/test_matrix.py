@@ -116,6 +116,13 @@ def test_every_problem_is_told_at_once_with_row_line_key_and_what_was_meant():
         (row() + "[text.x]\ntitle = 7\n", "write a text"),
         ("text = 7\n" + row(), "write [text.NAME] tables"),
         ("scenario = 7\n", "write [[scenario]] tables"),
+        ("text.x = 7\n" + row(), "write a table [text.x]"),
+        ('scenario = [{ name = "inline", title = "t", when = { client = "nwe" } }]\n', "inline: when.client = 'nwe'"),
+        (row(when="when.min_talk = true"), "write a duration"),
+        (row(when='when.min_talk = "7 years"'), "write a duration"),
+        (row(when="when.min_talk = -1"), "write a duration"),
+        (row(when="when.client = 7"), "write a word or a list of words"),
+        (row(when='when.forms = "perhaps"'), "known are false, true"),
     ],
 )
 def test_a_mistake_is_told_with_its_remedy(text, remedy):
@@ -138,6 +145,23 @@ def test_an_argument_of_the_wrong_kind_is_told_with_its_remedy(argument, remedy)
 def test_a_switch_that_is_no_switch_is_told():
     then = '[{ do = "call_back", assignee = "top", text = "lead", on_duty = "yes" }]'
     assert "on_duty is true or false" in remedies(row(then=then) + LEAD_TEXT)[0]
+
+
+def test_a_mistake_in_the_second_action_is_told_with_that_actions_line():
+    then = """[
+  { do = "log_call" },
+  { do = "log_call", owner = "top" },
+]"""
+    assert remedies(row(then=then))[0].startswith("line 7: row: do = 'log_call': does not take 'owner'")
+
+
+def test_a_row_may_be_written_with_tables_of_its_own():
+    text = '[[scenario]]\nname = "row"\ntitle = "t"\nthen = []\n[scenario.when]\nclient = "nwe"\n'
+    assert remedies(text)[0].startswith("line 6: row: when.client = 'nwe'")
+
+
+def test_a_missing_key_is_told_with_the_line_of_its_own_table():
+    assert remedies(row() + "[rule.D5]\n\n[rule.D2]\ntitle = 'x'\n")[0].startswith("line 6: D5: title: is missing")
 
 
 def test_two_rows_of_one_name_are_refused_with_the_line_of_the_first():
@@ -172,7 +196,7 @@ def test_several_rows_that_together_take_everything_leave_nothing_for_a_later_on
 @pytest.mark.parametrize(
     "when",
     [
-        'when.outcome = "answered"\nwhen.answered_by = "nobody"',
+        'when.occasion = "ended"\nwhen.outcome = "answered"\nwhen.answered_by = "nobody"',
         'when.outcome = "missed"\nwhen.answered_by = "known"',
         'when.occasion = "form"\nwhen.direction = "inbound"',
         'when.client = "new"\nwhen.answered_by = "responsible"',
@@ -194,6 +218,12 @@ def test_the_same_line_below_itself_is_covered_and_another_line_is_not():
     here, there = 'when.line = "+442079460001"', 'when.line = "+442079460002"'
     assert "can never match" in remedies(row("a", here) + row("b", here))[0]
     assert read_matrix(row("a", here) + row("b", there) + row("c")).rows
+
+
+def test_durations_are_written_with_a_unit_or_as_seconds():
+    for written, seconds in (("10", 10), ("1.5", 1.5), ('"90m"', 5400), ('"2 h"', 7200), ('"1d"', 86400)):
+        [condition] = read_matrix(row(when=f"when.min_talk = {written}")).rows[0].when
+        assert condition.seconds == seconds
 
 
 def test_the_version_is_a_hash_of_the_text():
