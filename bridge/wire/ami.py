@@ -7,7 +7,8 @@ whether anybody cares; a header is searched for when it is wanted.
 Decisions are made on the first header (`Event`, `Response`) and on headers at the beginning of a line, never on text
 somewhere inside, so a caller named "Event: Hangup" is a caller with an odd name.
 
-Sources: docs.asterisk.org "AMI v2 Specification"; main/manager.c; streams of Asterisk 16.28 and 22.10 (tests/transcripts).
+Sources: docs.asterisk.org "AMI v2 Specification"; main/manager.c; streams of Asterisk 16.28 and 22.10
+(tests/transcripts).
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,9 +19,10 @@ _BANNER = b"Asterisk Call Manager"
 _END = b"\r\n\r\n"
 _ODD_END = b"\r\n\n"  # CoreShowChannelMap of Asterisk 18.19 and 20.4 to 20.9 ends so (asterisk/asterisk#761)
 _EVENT = b"Event: "
-_MAP_HEAD = b"Event: CoreShowC"
+_MAP = b"CoreShowChannelMap"
 _HEAD = 16  # bytes by which messages are told apart at first sight
 _MOST_HEADS = 512
+_EARLY = 160  # bytes within which a time stamp stands
 _SMALL = 2048  # a message below this breaks no limit worth setting
 
 
@@ -39,9 +41,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Only:
-    """Interest in an event only if, from the value of this header on, the message begins with one of these.
+    r"""Interest in an event only if, from the value of this header on, the message begins with one of these.
 
-    `Only(header=b"Variable", begins=(b"VMSTATUS\\r\\n", b"DIALSTATUS\\r\\nValue: CHANUNAVAIL"))` asks for one variable
+    `Only(header=b"Variable", begins=(b"VMSTATUS\r\n", b"DIALSTATUS\r\nValue: CHANUNAVAIL"))` asks for one variable
     whatever its value and for another with one value.
     """
 
@@ -51,6 +53,14 @@ class Only:
 
 Interest = Mapping[bytes, Only | None]
 """The events that somebody cares for, by name; None: whatever they say."""
+
+
+def header(name: bytes) -> bytes:
+    """What marks the beginning of a header's value: a name inside of a value is not at the beginning of a line."""
+    return b"\r\n" + name + b": "
+
+
+_TIMESTAMP = header(b"Timestamp")
 
 
 class AmiMessage:
@@ -63,30 +73,54 @@ class AmiMessage:
 
     __slots__ = ("_folded", "_frame", "event", "response")
 
-    def __init__(self, frame: bytes, *, event: bytes | None = None, response: str | None = None) -> None:
+    def __init__(self, frame: bytes, event: bytes | None, response: str | None = None) -> None:
+        self._frame = frame
         self.event = event
         """The event's name, None for a response."""
         self.response = response
         """`Success`, `Error`, `Follows` ..., None for an event."""
-        self._frame = frame
         self._folded: bytes | None = None
 
     def get(self, name: bytes) -> str | None:
         """The value of the first header of this name; None if there is none, "" if it is empty."""
+        return self.find(header(name))
+
+    def find(self, anchor: bytes) -> str | None:
+        """As `get`, for an anchor that `header` made beforehand."""
         frame = self._frame
-        anchor = b"\r\n" + name + b": "
         at = frame.find(anchor)
         if at < 0:
-            return self._get_folded(name)
+            return self._find_folded(anchor)
         at += len(anchor)
-        end = frame.find(b"\r\n", at)
-        return str(frame[at:end] if end >= 0 else frame[at:], "utf-8", "replace")
+        end = frame.find(b"\r", at)
+        value = frame[at:end] if end >= 0 else frame[at:]
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("utf-8", "replace")
 
-    def get_exact(self, name: bytes) -> str | None:
-        """As `get`, but in this spelling only: for headers that are mostly absent and always spelled alike."""
-        if b"\r\n" + name + b": " not in self._frame:
-            return None
-        return self.get(name)
+    def find_last(self, anchor: bytes) -> str | None:
+        """As `find`, but the last one, and searched from the end: faster for what stands there, like `Uniqueid`."""
+        frame = self._frame
+        at = frame.rfind(anchor)
+        if at < 0:
+            return self._find_folded(anchor)
+        at += len(anchor)
+        end = frame.find(b"\r", at)
+        value = frame[at:end] if end >= 0 else frame[at:]
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("utf-8", "replace")
+
+    def find_exact(self, anchor: bytes) -> str | None:
+        """As `find`, but in this spelling only: for headers that are mostly absent and always spelled alike."""
+        return self.find(anchor) if anchor in self._frame else None
+
+    @property
+    def timestamp(self) -> str | None:
+        """When it happened, as the PBX says (`timestampevents = yes`): the third header, if it is there."""
+        return self.find(_TIMESTAMP) if self._frame.find(_TIMESTAMP, 0, _EARLY) >= 0 else None
 
     def get_all(self, name: bytes) -> list[str]:
         """The values of every header of this name, in order: a name may come more than once."""
@@ -119,11 +153,11 @@ class AmiMessage:
     def __repr__(self) -> str:
         return f"<AmiMessage {self.headers()!r}>"
 
-    def _get_folded(self, name: bytes) -> str | None:
+    def _find_folded(self, anchor: bytes) -> str | None:
         """Look the header up in any spelling, with or without the blank after the colon."""
         if self._folded is None:
             self._folded = self._frame.lower()  # bytes.lower() touches ASCII only, so places stay the same
-        anchor = b"\r\n" + name.lower() + b":"
+        anchor = anchor.lower().removesuffix(b" ")
         at = self._folded.find(anchor)
         if at < 0:
             return None
@@ -146,7 +180,7 @@ class AmiStream:
     bounded by `limits`. After an `AmiProtocolError` the stream is of no use any more.
     """
 
-    __slots__ = ("_boring", "_broken", "_interest", "_limits", "_sieves", "_tail", "banner", "skipped")
+    __slots__ = ("_beginnings", "_broken", "_interest", "_limits", "_sieves", "_tail", "banner", "skipped")
 
     def __init__(self, interest: Interest | None = None, limits: Limits | None = None) -> None:
         self.banner: str | None = None
@@ -154,8 +188,11 @@ class AmiStream:
         self.skipped = 0
         """How many events were passed over because nobody cares."""
         self._interest = interest
-        self._sieves = {} if interest is None else {_head(name): _Sieve(only) for name, only in interest.items() if only}
-        self._boring: set[bytes] = set()  # beginnings of messages, learned, that no event of interest shares
+        self._beginnings = tuple(_EVENT + name for name in (*(interest or ()), _MAP))
+        # By how messages begin: what must follow for them to be of interest; None: nothing that begins so ever is.
+        self._sieves: dict[bytes, _Sieve | None] = {
+            _head(name): _sieve(only) for name, only in (interest or {}).items() if only is not None
+        }
         self._limits = limits or Limits()
         self._tail = bytearray()
         self._broken: str | None = None
@@ -190,46 +227,46 @@ class AmiStream:
         return messages
 
     def _open_all(self, frames: list[bytes]) -> list[AmiMessage]:
-        """Open the messages that somebody cares for. This loop sees every event of the PBX, so it only looks at heads."""
+        """Open the messages that somebody cares for. This loop sees every event of the PBX, hence its plain manner."""
         messages: list[AmiMessage] = []
-        boring = self._boring
         sieves = self._sieves
         for frame in frames:
             head = frame[:_HEAD]
-            if head in boring:
-                continue
-            if head in sieves and not sieves[head].passes(frame):
-                continue
+            if head in sieves:
+                sieve = sieves[head]
+                if sieve is None:
+                    continue
+                anchor, skip, width, beginnings, begins = sieve
+                at = frame.rfind(anchor) + skip
+                # If it is not found, it is spelled otherwise: whoever opens it will see.
+                if at >= skip and (frame[at : at + width] not in beginnings or not frame.startswith(begins, at)):
+                    continue
             self._open(frame, messages)
         return messages
 
     def _open(self, frame: bytes, messages: list[AmiMessage]) -> None:
         """Open one message, or several that an odd ending glued together, if it is of interest."""
-        if not frame.startswith(_EVENT):
+        if frame[: len(_EVENT)] != _EVENT:
             self._open_odd(frame, messages)
             return
-        end = frame.find(b"\r\n")
+        end = frame.find(b"\r", len(_EVENT))
         name = frame[len(_EVENT) : end] if end > 0 else frame[len(_EVENT) :]
-        if name.startswith(b"CoreShowChannelMap") and _ODD_END in frame:
-            for part in frame.split(_ODD_END):
-                self._open(part, messages)
-            return
         if self._interest is None or name in self._interest:
             if len(frame) > _SMALL:
                 self._check(frame)
-            messages.append(AmiMessage(frame, event=name))
-        elif len(frame) > _HEAD:
+            messages.append(AmiMessage(frame, name))
+        elif name.startswith(_MAP) and _ODD_END in frame:
+            for part in frame.split(_ODD_END):
+                self._open(part, messages)
+        else:
             self._learn(frame[:_HEAD])
 
     def _learn(self, head: bytes) -> None:
-        """Remember that messages which begin like this need not be opened, unless one of interest might."""
-        if any(_head(name)[:_HEAD] == head or head.startswith(_EVENT + name) for name in self._interest or ()):
+        """Remember that messages which begin like this need not be opened, if none of interest begins so."""
+        if len(head) < _HEAD or any(head.startswith(event) or event.startswith(head) for event in self._beginnings):
             return
-        if any((_EVENT + name).startswith(head) for name in self._interest or ()) or head.startswith(_MAP_HEAD):
-            return
-        if len(self._boring) >= _MOST_HEADS:
-            self._boring.clear()
-        self._boring.add(head)
+        if len(self._sieves) < _MOST_HEADS:
+            self._sieves[head] = None
 
     def _open_odd(self, frame: bytes, messages: list[AmiMessage]) -> None:
         """Open what does not begin with `Event: `: a response, extra blank lines, another spelling, or nothing."""
@@ -245,7 +282,7 @@ class AmiStream:
                 case b"response":
                     rest = b"\r\n".join(lines[place:])
                     self._check(rest)
-                    messages.append(AmiMessage(rest, response=str(value.removeprefix(b" "), "utf-8", "replace")))
+                    messages.append(AmiMessage(rest, None, value.removeprefix(b" ").decode("utf-8", "replace")))
                     return
                 case b"":
                     continue
@@ -284,23 +321,14 @@ class AmiStream:
         return AmiProtocolError(reason)
 
 
-class _Sieve:
-    """Lets through the messages that an `Only` asks for; may let through others of the kind, never too few."""
+_Sieve = tuple[bytes, int, int, frozenset[bytes], tuple[bytes, ...]]
+"""What to look for, its length, how many bytes after it decide at first sight, which ones, and all that may follow."""
 
-    __slots__ = ("_anchor", "_begins", "_heads", "_width")
 
-    def __init__(self, only: Only) -> None:
-        self._anchor = b"\r\n" + only.header + b": "
-        self._begins = only.begins
-        self._width = min(map(len, only.begins))
-        self._heads = frozenset(begin[: self._width] for begin in only.begins)
-
-    def passes(self, frame: bytes) -> bool:
-        at = frame.rfind(self._anchor)
-        if at < 0:
-            return True  # spelled otherwise: whoever opens it will see
-        at += len(self._anchor)
-        return frame[at : at + self._width] in self._heads and frame.startswith(self._begins, at)
+def _sieve(only: Only) -> _Sieve:
+    anchor = header(only.header)
+    width = min(map(len, only.begins))
+    return anchor, len(anchor), width, frozenset(begin[:width] for begin in only.begins), only.begins
 
 
 def _head(name: bytes) -> bytes:

@@ -46,7 +46,51 @@ from bridge.model.channels import (
     VoicemailNamed,
 )
 from bridge.model.moment import Instant
-from bridge.wire.ami import AmiMessage, Interest, Only
+from bridge.wire.ami import AmiMessage, Interest, Only, header
+
+_APP_DATA = header(b"AppData")
+_APPLICATION = header(b"Application")
+_BRIDGE_ID = header(b"BridgeId")
+_BRIDGE_TECHNOLOGY = header(b"BridgeTechnology")
+_BRIDGE_UNIQUEID = header(b"BridgeUniqueid")
+_CALLER_IDNAME = header(b"CallerIDName")
+_CALLER_IDNUM = header(b"CallerIDNum")
+_CAUSE = header(b"Cause")
+_CHANNEL = header(b"Channel")
+_CHANNEL_STATE = header(b"ChannelState")
+_DNID = header(b"DNID")
+_DEST_CHANNEL = header(b"DestChannel")
+_DEST_CONNECTED_LINE_NUM = header(b"DestConnectedLineNum")
+_DEST_UNIQUEID = header(b"DestUniqueid")
+_DIAL_STATUS = header(b"DialStatus")
+_DIAL_STRING = header(b"DialString")
+_DURATION = header(b"Duration")
+_EXTEN = header(b"Exten")
+_EXTENSION = header(b"Extension")
+_FORWARD = header(b"Forward")
+_LINKEDID = header(b"Linkedid")
+_LOCAL_ONE_UNIQUEID = header(b"LocalOneUniqueid")
+_LOCAL_TWO_UNIQUEID = header(b"LocalTwoUniqueid")
+_MESSAGE = header(b"Message")
+_NEW = header(b"New")
+_ORIG_TRANSFERER_UNIQUEID = header(b"OrigTransfererUniqueid")
+_PARKEE_UNIQUEID = header(b"ParkeeUniqueid")
+_QUEUE = header(b"Queue")
+_RESPONSE = header(b"Response")
+_RESULT = header(b"Result")
+_SECOND_TRANSFERER_UNIQUEID = header(b"SecondTransfererUniqueid")
+_SECONDS = header(b"Seconds")
+_SWAP_UNIQUEID = header(b"SwapUniqueid")
+_TARGET_UNIQUEID = header(b"TargetUniqueid")
+_TRANSFER_TARGET_UNIQUEID = header(b"TransferTargetUniqueid")
+_TRANSFEREE_UNIQUEID = header(b"TransfereeUniqueid")
+_TRANSFERER_UNIQUEID = header(b"TransfererUniqueid")
+_UNIQUE_ID = header(b"UniqueID")
+_UNIQUEID = header(b"Uniqueid")
+_UPTIME = header(b"Uptime")
+_USER_FIELD = header(b"UserField")
+_VALUE = header(b"Value")
+_VARIABLE = header(b"Variable")
 
 _STATES = {
     "0": ChannelState.DOWN,
@@ -66,12 +110,14 @@ _STATUSES = {
     "DONTCALL": DialStatus.REFUSED,
     "TORTURE": DialStatus.REFUSED,
 }
-_MACHINES = frozenset(
+_KINDS = {"Local": ChannelKind.LOCAL} | dict.fromkeys(
     (
         "Announcer", "AsyncGoto", "AudioSocket", "Bridge", "CBAnn", "CBRec", "Message", "MulticastRTP", "Parked",
         "Recorder", "Snoop", "Surrogate", "UnicastRTP",
-    )
+    ),
+    ChannelKind.MACHINE,
 )  # fmt: skip
+"""By technology; whatever is not here is a device."""
 _PLACES = {
     "BackGround": Place.MENU,
     "WaitExten": Place.MENU,
@@ -92,11 +138,11 @@ def translate(message: AmiMessage, at: Instant) -> ChannelFact | None:
     """
     if message.event is None:
         # The answer to CoreShowChannels; the list follows as events.
-        return SnapshotBegun(at=at) if message.get(b"Message") == "Channels will follow" else None
+        return SnapshotBegun(at=at) if message.find(_MESSAGE) == "Channels will follow" else None
     reader = _READERS.get(message.event)
     if reader is None:
         return None
-    stamp = message.get_exact(b"Timestamp")
+    stamp = message.timestamp
     if stamp is not None:
         at = _instant(stamp, at)
     return reader(message, at)
@@ -108,18 +154,16 @@ def read_name(channel: str) -> tuple[ChannelKind, str, str]:
     `PJSIP/101-0000001a` is the device PJSIP, 101; `DAHDI/i1/0770-2` is DAHDI, i1 (a span has no fixed number);
     `Local/101@from-queue-00000004;1` is a half of the pair `101@from-queue-00000004`.
     """
-    technology, _, rest = channel.partition("/")
-    rest = rest.partition("<")[0]  # <ZOMBIE>, <MASQ>: Asterisk is taking it apart
-    if technology == "Local":
-        return ChannelKind.LOCAL, technology, rest.rpartition(";")[0]
-    endpoint = rest.rpartition("-")[0] or rest
+    slash = channel.find("/")
+    technology = channel[:slash] if slash >= 0 else channel
+    kind = _KINDS.get(technology, ChannelKind.DEVICE)
+    end = channel.rfind(";" if kind is ChannelKind.LOCAL else "-")
+    endpoint = channel[slash + 1 : end if end > slash else None]
     if technology == "DAHDI":
         if endpoint == "pseudo":
             return ChannelKind.MACHINE, technology, endpoint
         endpoint = endpoint.partition("/")[0]
-    if technology in _MACHINES:
-        return ChannelKind.MACHINE, technology, endpoint
-    return ChannelKind.DEVICE, technology, endpoint
+    return kind, technology, endpoint
 
 
 def dialled_number(dial_string: str, endpoint: str) -> str | None:
@@ -171,137 +215,137 @@ def _below(path: str, folder: str) -> str:
 
 
 def _cause(message: AmiMessage) -> int:
-    value = message.get(b"Cause")
+    value = message.find_last(_CAUSE)
     return int(value) if value is not None and value.isdecimal() and len(value) <= 3 else 0  # noqa: PLR2004 - Q.850
 
 
 def _channel_born(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     if not channel:
         return None
-    kind, technology, endpoint = read_name(message.get(b"Channel") or "")
+    kind, technology, endpoint = read_name(message.find(_CHANNEL) or "")
     return ChannelBorn(
         at=at,
         channel=channel,
-        linked=message.get(b"Linkedid") or channel,
+        linked=message.find_last(_LINKEDID) or channel,
         kind=kind,
         technology=technology,
         endpoint=endpoint,
-        state=_STATES.get(message.get(b"ChannelState") or "", ChannelState.OTHER),
-        number=_known(message.get(b"CallerIDNum")),
-        name=_known(_unescaped(message.get(b"CallerIDName"))),
-        exten=_known(message.get(b"Exten")),
+        state=_STATES.get(message.find(_CHANNEL_STATE) or "", ChannelState.OTHER),
+        number=_known(message.find(_CALLER_IDNUM)),
+        name=_known(_unescaped(message.find(_CALLER_IDNAME))),
+        exten=_known(message.find_last(_EXTEN)),
     )
 
 
 def _state_changed(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
-    state = _STATES.get(message.get(b"ChannelState") or "", ChannelState.OTHER)
+    channel = message.find_last(_UNIQUEID)
+    state = _STATES.get(message.find(_CHANNEL_STATE) or "", ChannelState.OTHER)
     return StateChanged(at=at, channel=channel, state=state) if channel else None
 
 
 def _caller_learned(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     if not channel:
         return None
-    name = _known(_unescaped(message.get(b"CallerIDName")))
-    return CallerLearned(at=at, channel=channel, number=_known(message.get(b"CallerIDNum")), name=name)
+    name = _known(_unescaped(message.find(_CALLER_IDNAME)))
+    return CallerLearned(at=at, channel=channel, number=_known(message.find(_CALLER_IDNUM)), name=name)
 
 
 def _dial_begun(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"DestUniqueid")
+    channel = message.find_last(_DEST_UNIQUEID)
     if not channel:
         return None
-    kind, _, endpoint = read_name(message.get(b"DestChannel") or "")
+    kind, _, endpoint = read_name(message.find(_DEST_CHANNEL) or "")
     number = None
     if kind is ChannelKind.DEVICE:
-        number = dialled_number(message.get(b"DialString") or "", endpoint)
+        number = dialled_number(message.find_last(_DIAL_STRING) or "", endpoint)
     return DialBegun(
         at=at,
         channel=channel,
-        dialler=message.get(b"Uniqueid") or None,
+        dialler=message.find_last(_UNIQUEID) or None,
         number=number,
-        shown=_known(message.get(b"DestConnectedLineNum")),
+        shown=_known(message.find(_DEST_CONNECTED_LINE_NUM)),
     )
 
 
 def _dial_ended(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"DestUniqueid")
+    channel = message.find_last(_DEST_UNIQUEID)
     if not channel:
         return None
-    status = _STATUSES.get(message.get(b"DialStatus") or "", DialStatus.OTHER)
-    return DialEnded(at=at, channel=channel, status=status, forwarded=bool(message.get_exact(b"Forward")))
+    status = _STATUSES.get(message.find_last(_DIAL_STATUS) or "", DialStatus.OTHER)
+    return DialEnded(at=at, channel=channel, status=status, forwarded=bool(message.find_exact(_FORWARD)))
 
 
 def _bridge_entered(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel, bridge = message.get(b"Uniqueid"), message.get(b"BridgeUniqueid")
+    channel, bridge = message.find_last(_UNIQUEID), message.find(_BRIDGE_UNIQUEID)
     if not channel or not bridge:
         return None
     return BridgeEntered(
         at=at,
         channel=channel,
         bridge=bridge,
-        linked=message.get(b"Linkedid"),
-        holding=message.get(b"BridgeTechnology") == "holding_bridge",
-        swapped=message.get_exact(b"SwapUniqueid"),
+        linked=message.find_last(_LINKEDID),
+        holding=message.find(_BRIDGE_TECHNOLOGY) == "holding_bridge",
+        swapped=message.find_exact(_SWAP_UNIQUEID),
     )
 
 
 def _bridge_left(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel, bridge = message.get(b"Uniqueid"), message.get(b"BridgeUniqueid")
+    channel, bridge = message.find_last(_UNIQUEID), message.find(_BRIDGE_UNIQUEID)
     return BridgeLeft(at=at, channel=channel, bridge=bridge) if channel and bridge else None
 
 
 def _halves_joined(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    one, two = message.get(b"LocalOneUniqueid"), message.get(b"LocalTwoUniqueid")
+    one, two = message.find(_LOCAL_ONE_UNIQUEID), message.find(_LOCAL_TWO_UNIQUEID)
     return HalvesJoined(at=at, channel=one, other=two) if one and two else None
 
 
 def _held(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     return HoldChanged(at=at, channel=channel, held=message.event == b"Hold") if channel else None
 
 
 def _picked_up(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel, target = message.get(b"Uniqueid"), message.get(b"TargetUniqueid")
+    channel, target = message.find_last(_UNIQUEID), message.find_last(_TARGET_UNIQUEID)
     return PickedUp(at=at, channel=channel, target=target) if channel and target else None
 
 
 def _blind_transferred(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"TransfererUniqueid")
-    if not channel or message.get(b"Result") != "Success":
+    channel = message.find(_TRANSFERER_UNIQUEID)
+    if not channel or message.find(_RESULT) != "Success":
         return None
-    transferred, exten = message.get(b"TransfereeUniqueid"), _known(message.get(b"Extension"))
+    transferred, exten = message.find(_TRANSFEREE_UNIQUEID), _known(message.find(_EXTENSION))
     return BlindTransferred(at=at, channel=channel, transferred=transferred, exten=exten)
 
 
 def _attended_transferred(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel, second = message.get(b"OrigTransfererUniqueid"), message.get(b"SecondTransfererUniqueid")
-    if not channel or not second or message.get(b"Result") != "Success":
+    channel, second = message.find(_ORIG_TRANSFERER_UNIQUEID), message.find(_SECOND_TRANSFERER_UNIQUEID)
+    if not channel or not second or message.find(_RESULT) != "Success":
         return None
-    target = _known(message.get(b"TransferTargetUniqueid"))
+    target = _known(message.find(_TRANSFER_TARGET_UNIQUEID))
     return AttendedTransferred(at=at, channel=channel, second=second, target=target)
 
 
 def _parked(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"ParkeeUniqueid")
+    channel = message.find(_PARKEE_UNIQUEID)
     return Parked(at=at, channel=channel) if channel else None
 
 
 def _queue_joined(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
-    return QueueJoined(at=at, channel=channel, queue=message.get(b"Queue") or "") if channel else None
+    channel = message.find_last(_UNIQUEID)
+    return QueueJoined(at=at, channel=channel, queue=message.find(_QUEUE) or "") if channel else None
 
 
 def _queue_left(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     return QueueLeft(at=at, channel=channel) if channel else None
 
 
 def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
-    name = (message.get(b"Variable") or "").lstrip("_")  # leading underscores make it inheritable
-    value = _unescaped(message.get(b"Value"))
+    channel = message.find_last(_UNIQUEID)
+    name = (message.find_last(_VARIABLE) or "").lstrip("_")  # leading underscores make it inheritable
+    value = _unescaped(message.find_last(_VALUE))
     if not channel or not value:
         return None
     match name:
@@ -326,44 +370,48 @@ def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 
 def _place_reached(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
-    place = _PLACES.get(message.get(b"Application") or "")
+    channel = message.find_last(_UNIQUEID)
+    place = _PLACES.get(message.find_last(_APPLICATION) or "")
     if not channel or place is None:
         return None
     name = None
     if place is Place.QUEUE:
-        name = _known((message.get(b"AppData") or "").partition(",")[0])
+        name = _known((message.find_last(_APP_DATA) or "").partition(",")[0])
     return PlaceReached(at=at, channel=channel, place=place, name=name)
 
 
 def _message_waiting(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")  # absent when a mailbox changes without a call
-    new = message.get(b"New") or ""
+    channel = message.find_last(_UNIQUEID)  # absent when a mailbox changes without a call
+    new = message.find(_NEW) or ""
     return VoicemailEnded(at=at, channel=channel, left=True) if channel and new.strip("0").isdecimal() else None
 
 
 def _cdr(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"UniqueID")
-    file = _unescaped(message.get(b"UserField"))
-    if not channel or not file or not file.lower().endswith((".wav", ".wav49", ".mp3", ".gsm", ".ogg", ".opus", ".ulaw")):
+    channel = message.find_last(_UNIQUE_ID)
+    file = _unescaped(message.find_last(_USER_FIELD))
+    if (
+        not channel
+        or not file
+        or not file.lower().endswith((".wav", ".wav49", ".mp3", ".gsm", ".ogg", ".opus", ".ulaw"))
+    ):
         return None
     return RecordingNamed(at=at, channel=channel, file=_below(file, "monitor"), written_later=True)
 
 
 def _originated(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = _known(message.get(b"Uniqueid"))
-    if channel is None or message.get(b"Response") != "Success":
+    channel = _known(message.find_last(_UNIQUEID))
+    if channel is None or message.find(_RESPONSE) != "Success":
         return None
-    return Originated(at=at, channel=channel, exten=_known(message.get(b"Exten")))
+    return Originated(at=at, channel=channel, exten=_known(message.find_last(_EXTEN)))
 
 
 def _hangup_asked(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     return HangupAsked(at=at, channel=channel) if channel else None
 
 
 def _hung_up(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    channel = message.get(b"Uniqueid")
+    channel = message.find_last(_UNIQUEID)
     return ChannelHungUp(at=at, channel=channel, cause=_cause(message)) if channel else None
 
 
@@ -374,7 +422,7 @@ def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:
         return None
     variables = dict(line.partition("=")[::2] for line in message.get_all(b"Variable"))
     recording = variables.get("MIXMONITOR_FILENAME")
-    dialled = variables.get("FROM_DID") or _known(message.get(b"DNID")) or born.exten
+    dialled = variables.get("FROM_DID") or _known(message.find(_DNID)) or born.exten
     return ChannelListed(
         at=born.at,
         channel=born.channel,
@@ -387,7 +435,7 @@ def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:
         name=born.name,
         exten=dialled,
         born=_begun(message, at),
-        bridge=message.get(b"BridgeId") or None,
+        bridge=message.find(_BRIDGE_ID) or None,
         pair=born.endpoint if born.kind is ChannelKind.LOCAL else None,
         recording=_below(recording, "monitor") if recording else None,
     )
@@ -395,7 +443,7 @@ def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 def _begun(message: AmiMessage, at: Instant) -> Instant | None:
     """When a listed channel began, from `Duration: 01:02:03` or `Seconds: 3723`."""
-    parts = (message.get(b"Duration") or message.get(b"Seconds") or "").split(":")
+    parts = (message.find(_DURATION) or message.find(_SECONDS) or "").split(":")
     if not all(part.isdecimal() and len(part) < 9 for part in parts):  # noqa: PLR2004 - thirty years are enough
         return None
     seconds = 0
@@ -409,7 +457,7 @@ def _snapshot_ended(_message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 
 def _booted(message: AmiMessage, at: Instant) -> ChannelFact | None:
-    uptime = message.get(b"Uptime") or ""
+    uptime = message.find(_UPTIME) or ""
     return PbxBooted(at=at, since=at - int(uptime) if uptime.isdecimal() and len(uptime) < 12 else None)  # noqa: PLR2004
 
 
@@ -449,14 +497,14 @@ _READERS: dict[bytes, Callable[[AmiMessage, Instant], ChannelFact | None]] = {
 }
 
 _VARIABLES = ("MIXMONITOR_FILENAME", "VM_MESSAGEFILE", "VMSTATUS", "FROM_DID", "BACKGROUNDSTATUS", "PLAYBACKSTATUS")
-_VARIABLE_LINES = tuple(
-    f"{inherited}{name}\r\n".encode() for name in _VARIABLES for inherited in ("", "_", "__")
-) + (
-    b"DIALSTATUS\r\nValue: CHANUNAVAIL",
+_VARIABLE_LINES = (
+    *(f"{inherited}{name}\r\n".encode() for name in _VARIABLES for inherited in ("", "_", "__")),
     *(f"QUEUESTATUS\r\nValue: {status}".encode() for status in _NO_MEMBERS),
-)  # fmt: skip
+    b"DIALSTATUS\r\nValue: CHANUNAVAIL",
+)
 
-EVENTS: Interest = {name: None for name in _READERS} | {
+EVENTS: Interest = {
+    **dict.fromkeys(_READERS),
     b"VarSet": Only(header=b"Variable", begins=_VARIABLE_LINES),
     b"Newexten": Only(header=b"Application", begins=tuple(f"{name}\r\n".encode() for name in _PLACES)),
 }

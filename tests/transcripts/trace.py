@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,13 @@ def play(
     *,
     keep: Callable[[AmiMessage], bool] = lambda _: True,
     times: int = 1,
+    cut: Callable[[Part], Iterable[tuple[float, bytes]]] = Part.pieces,
 ) -> list[CallSeen]:
-    """What a switchboard tells of this trace; `times` each fact is taken in."""
+    """What a switchboard tells of this trace.
+
+    `keep` says which messages arrive at all, `times` how often each fact is taken in, `cut` in which pieces the bytes
+    come.
+    """
     board = board or Switchboard(source=SOURCE, trunks=TRUNKS)
     told: list[CallSeen] = []
     last = trace.t0
@@ -84,16 +90,11 @@ def play(
         if number:
             told += board.advance(LinkLost(at=last))
         stream = AmiStream(EVENTS)
-        for at, piece in part.pieces():
-            told += [
-                seen
-                for message in stream.receive(piece)
-                if keep(message)
-                for fact in [translate(message, at)]
-                if fact is not None
-                for _ in range(times)
-                for seen in board.advance(fact)
-            ]
+        for at, piece in cut(part):
+            for message in stream.receive(piece):
+                fact = translate(message, at) if keep(message) else None
+                if fact is not None:
+                    told += [seen for _ in range(times) for seen in board.advance(fact)]
             told += board.tick(at)
             last = at
     told += board.tick(last + 3600)
@@ -110,3 +111,16 @@ def final_calls(told: Iterable[CallSeen]) -> dict[str, Call]:
         for merged in seen.call.merged:
             calls.pop(merged, None)
     return calls
+
+
+def main() -> None:
+    """Print what a switchboard tells of the traces whose folders are named."""
+    for folder in sys.argv[1:]:
+        trace = read_trace(Path(folder))
+        print(trace.truth["description"])  # noqa: T201 - a program
+        for seen in play(trace):
+            print(f"  {seen.occurred_at - trace.t0:7.3f} {seen.call}")  # noqa: T201 - the same
+
+
+if __name__ == "__main__":
+    main()

@@ -130,9 +130,12 @@ def _people(trace: Trace, truth: dict[str, Any], call: Call) -> list[str]:
         got = [(talk.party, talk.since - trace.t0) for talk in call.talked]
         if [party for party, _ in want] != [party for party, _ in got]:
             problems.append(f"talked {want}, told as {got}")
-        for party in dict.fromkeys(party for party, _ in want):  # the truth knows when each first answered
-            if abs(dict(reversed(want))[party] - dict(reversed(got)).get(party, 0)) > 1:
-                problems.append(f"{party} talked from {want}, told as {got}")
+        first_at, told_at = dict(reversed(want)), dict(reversed(got))  # the truth knows when each first answered
+        problems += [
+            f"{party} talked from {want}, told as {got}"
+            for party, at in first_at.items()
+            if abs(at - told_at.get(party, 0)) > 1
+        ]
     if truth["status"] == "answered" and truth["final_party"] != call.last_talker:
         problems.append(f"{truth['final_party']} talked last, told as {call.last_talker}")
     if any(talk.until is None for talk in call.talked):

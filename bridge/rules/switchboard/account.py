@@ -4,7 +4,7 @@ from typing import assert_never
 
 from bridge.model.call import Call, Direction, HungUpBy, MissedReason, Outcome, Rang, RangResult, Talk, Transfer
 from bridge.model.channels import DialStatus
-from bridge.rules.switchboard.live import LiveCall, Spell, Whereabouts
+from bridge.rules.switchboard.live import HandOver, LiveCall, Spell, Whereabouts
 
 _NOT_REACHABLE = frozenset((1, 2, 3, 6, 22, 25, 27, 28, 29, 34, 38, 41, 42, 44, 47, 50, 55, 57, 58, 63, 65, 69, 79, 88))
 """Q.850 causes with which a network says that it could not even try: no such number, no circuit, out of order."""
@@ -30,12 +30,9 @@ def account(call: LiveCall, source: str) -> Call:
         caller=call.caller,
         queue=call.queue,
         menu=call.menu,
-        rang=tuple(Rang(party=leg.party, since=leg.since, until=leg.until, result=leg.result) for leg in call.rang),
-        talked=tuple(Talk(party=spell.party, since=spell.since, until=spell.until) for spell in call.spells),
-        transfers=tuple(
-            Transfer(kind=over.kind, by=over.by, to=over.to, at=over.at, answered=over.answered)
-            for over in call.transfers
-        ),
+        rang=tuple([Rang(party=leg.party, since=leg.since, until=leg.until, result=leg.result) for leg in call.rang]),
+        talked=tuple([Talk(party=spell.party, since=spell.since, until=spell.until) for spell in call.spells]),
+        transfers=tuple([_transfer(over) for over in call.transfers]),
         recordings=_recordings(call),
         voicemail=call.voicemail if call.voicemail_left and call.answered_at is None else None,
         answered_at=call.answered_at,
@@ -44,9 +41,13 @@ def account(call: LiveCall, source: str) -> Call:
         missed_reason=reason,
         hung_up_by=call.hung_up_by,
         incomplete=call.incomplete,
-        merged=tuple(f"{source}/{key}" for key in call.merged),
+        merged=tuple([f"{source}/{key}" for key in call.merged]),
         revision=call.revision,
     )
+
+
+def _transfer(over: HandOver) -> Transfer:
+    return Transfer(kind=over.kind, by=over.by, to=over.to, at=over.at, answered=over.answered)
 
 
 def _recordings(call: LiveCall) -> tuple[str, ...]:
@@ -57,7 +58,11 @@ def _recordings(call: LiveCall) -> tuple[str, ...]:
     """
     if call.answered_at is None or call.crashed:
         return ()
-    if call.ended_at is not None and not call.incomplete and not any(_seconds(spell) > _AUDIBLE for spell in call.spells):
+    if (
+        call.ended_at is not None
+        and not call.incomplete
+        and not any(_seconds(spell) > _AUDIBLE for spell in call.spells)
+    ):
         return ()
     if not call.recordings and call.from_record is not None:
         return (call.from_record,)

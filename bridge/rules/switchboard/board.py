@@ -146,9 +146,7 @@ class Switchboard:
                 call.revision += 1
                 seen = account(call, self._source)
                 event_id = f"{seen.key}#{seen.revision}"
-                told.append(
-                    CallSeen(event_id=event_id, source=self._source, occurred_at=at, received_at=at, call=seen)
-                )
+                told.append(CallSeen(event_id=event_id, source=self._source, occurred_at=at, received_at=at, call=seen))
         self._registry.news.clear()
         return told
 
@@ -225,7 +223,7 @@ class Switchboard:
             case _:
                 assert_never(fact)
 
-    def _role(self, fact: ChannelBorn) -> Role:
+    def _role(self, fact: ChannelBorn | ChannelListed) -> Role:
         match fact.kind:
             case ChannelKind.LOCAL:
                 return Role.LOCAL
@@ -286,7 +284,7 @@ class Switchboard:
             out = self._registry.loop_of(call)
             if out is not None:
                 call.direction = out.direction = Direction.INTERNAL
-            self._registry.report(call)
+            self._registry.stale.append(call)  # in a moment a phone rings: that is worth telling
 
     def _state_changed(self, fact: StateChanged) -> None:
         channel = self._registry.channels.get(fact.channel)
@@ -404,7 +402,13 @@ class Switchboard:
 
     def _ring(self, call: LiveCall, rung: Channel, at: Instant) -> None:
         root = call.root
-        if root is not None and root.role is Role.TRUNK and root.rung_by_us and call.direction is None and rung is not root:
+        if (
+            root is not None
+            and root.role is Role.TRUNK
+            and root.rung_by_us
+            and call.direction is None
+            and rung is not root
+        ):
             # The PBX called the outside first and now looks for somebody of ours.
             call.direction = Direction.OUTBOUND
             call.client = root
@@ -589,9 +593,7 @@ class Switchboard:
             call.hung_up_by = HungUpBy.CLIENT
             if call.answered_at is None:
                 call.gave_up = _whereabouts(call)
-        elif any(spell.channel is channel and spell.until is None for spell in call.spells):
-            call.hung_up_by = HungUpBy.EMPLOYEE
-        elif call.direction is not Direction.INBOUND and call.answered_at is None and _is_caller(call, channel):
+        elif _talks(call, channel) or (call.answered_at is None and _is_caller(call, channel)):
             call.hung_up_by = HungUpBy.EMPLOYEE
 
     def _hung_up(self, fact: ChannelHungUp) -> None:
@@ -664,7 +666,12 @@ class Switchboard:
             return
         call = channel.call
         line = _extension(fact.exten)
-        if call.adopted and channel is call.client and call.direction is Direction.INBOUND and line not in {None, call.line}:
+        if (
+            call.adopted
+            and channel is call.client
+            and call.direction is Direction.INBOUND
+            and line not in {None, call.line}
+        ):
             call.line = line
             self._registry.report(call)
         if fact.recording is not None and channel.recording is None:
@@ -710,7 +717,14 @@ def _whereabouts(call: LiveCall) -> Whereabouts:
     return Whereabouts.ELSEWHERE
 
 
+def _talks(call: LiveCall, channel: Channel) -> bool:
+    return any(spell.channel is channel and spell.until is None for spell in call.spells)
+
+
 def _is_caller(call: LiveCall, channel: Channel) -> bool:
+    """Whether one of ours placed the call from this channel; by click-to-call he is rung first."""
+    if call.direction is Direction.INBOUND:
+        return False
     if channel is call.root:
         return True
     return call.direction is Direction.OUTBOUND and channel.role is Role.PHONE and channel.up_at is not None

@@ -48,7 +48,12 @@ def last_known(call: LiveCall) -> Instant:
 
 
 def reconcile(
-    registry: Registry, listing: dict[str, ChannelListed | None], roles: dict[str, Role], *, lost_at: Instant, at: Instant
+    registry: Registry,
+    listing: dict[str, ChannelListed | None],
+    roles: dict[str, Role],
+    *,
+    lost_at: Instant,
+    at: Instant,
 ) -> list[LiveCall]:
     """Bring channels and bridges in line with what the PBX lists as living; the calls that did not survive.
 

@@ -108,5 +108,7 @@ def note_recording(call: LiveCall, group: list[Channel]) -> None:
     files = [member.recording for member in group if member.recording is not None]
     if not files or any(file in call.recordings for file in files):
         return
-    first = next((member.recording for member in (call.client, call.root) if member in group and member.recording), None)
+    first = next(
+        (member.recording for member in (call.client, call.root) if member in group and member.recording), None
+    )
     call.recordings += (first or files[0],)
