@@ -51,11 +51,14 @@ DECIDED = {
 
 
 class Spoilt(Exception):  # noqa: N818  # style: an exception is named for what happened
-    """Handling this fact, or judging this call, broke; trying it again at once would break again."""
+    """Handling these facts, or judging this call, broke; trying it again at once would break again.
 
-    def __init__(self, *, entry: JournalEntry | None = None, call_key: str | None = None) -> None:
-        super().__init__(entry.event_id if entry is not None else call_key)
-        self.entry = entry
+    A call that breaks in the batch that tells of it is its facts' fault: they are put aside, not the call.
+    """
+
+    def __init__(self, *entries: JournalEntry, call_key: str | None = None) -> None:
+        super().__init__(call_key, *[entry.event_id for entry in entries])
+        self.entries = entries
         self.call_key = call_key
 
 
@@ -70,9 +73,7 @@ class _Claim:
 
     def only(self) -> Spoilt:
         """The one thing in it, to be blamed."""
-        if self.due:
-            return Spoilt(call_key=self.due[0].key)
-        return Spoilt(entry=self.entries[0] if self.entries else None)
+        return Spoilt(call_key=self.due[0].key) if self.due else Spoilt(*self.entries)
 
 
 class Lanes:
@@ -200,17 +201,18 @@ class Lanes:
 
     async def _put_aside(self, spoilt: Spoilt, error: BaseException) -> None:
         now, problem = self._clock.now(), f"{type(error).__name__}: {error}"
-        self._tally.failed += 1
+        self._tally.failed += len(spoilt.entries)
         async with self._store.writing() as conn:
-            if spoilt.entry is not None:
-                await fail(conn, spoilt.entry.id, problem, now)
-                log.error("event.failed", id=spoilt.entry.id, type=spoilt.entry.type, exc_info=error)
-            elif spoilt.call_key is not None:
-                found = await calls_by_key(conn, [spoilt.call_key])
-                await save_calls(conn, [replace(call, judge_at=now + PUT_OFF_SECONDS) for call in found.values()])
-                log.error("call.put_off", ids=list(found), seconds=PUT_OFF_SECONDS, exc_info=error)
-            else:
+            for entry in spoilt.entries:
+                await fail(conn, entry.id, problem, now)
+                log.error("event.failed", id=entry.id, type=entry.type, exc_info=error)
+            if spoilt.entries:
+                return
+            if spoilt.call_key is None:
                 raise error
+            found = await calls_by_key(conn, [spoilt.call_key])
+            await save_calls(conn, [replace(call, judge_at=now + PUT_OFF_SECONDS) for call in found.values()])
+            log.error("call.put_off", ids=list(found), seconds=PUT_OFF_SECONDS, exc_info=error)
 
     def _add_up(self, batch: Batch, claim: _Claim, now: Instant) -> None:
         tally = self._tally
@@ -251,7 +253,7 @@ def _told(known: Mapping[str, CallRecord], entries: Iterable[JournalEntry], comp
         try:
             told.append(fold.tell(entry))
         except Exception as error:
-            raise Spoilt(entry=entry) from error
+            raise Spoilt(entry) from error
     return told
 
 
@@ -263,7 +265,7 @@ async def _go_through(batch: Batch, horizon: Instant) -> None:
         try:
             take(batch, told)
         except Exception as error:
-            raise Spoilt(entry=told.entry) from error
+            raise Spoilt(told.entry) from error
         if place % BREATH == 0:
             await asyncio.sleep(0)
     for place, record in enumerate(batch.agenda.until(horizon, batch.records)):
@@ -276,7 +278,8 @@ def _settle(batch: Batch, record: CallRecord) -> None:
     try:
         settle(batch, record)
     except Exception as error:
-        raise Spoilt(call_key=record.key) from error
+        told = [each.entry for each in batch.told if each.key == record.key]
+        raise Spoilt(*told, call_key=record.key) from error
 
 
 async def _write(conn: Connection, batch: Batch, calls: Sequence[CallRecord], changes: Changes) -> None:

@@ -1,6 +1,16 @@
 import pytest
+import structlog
 
 from tests.stories.office import open_office
+
+
+@pytest.fixture(autouse=True)
+def _short_logs():
+    """One line for each entry: drawing tracebacks takes longer than the stories."""
+    before = structlog.get_config()
+    structlog.configure(processors=[structlog.processors.add_log_level, structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
