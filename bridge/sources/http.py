@@ -1,8 +1,8 @@
 """Platforms that push over HTTP: `POST /hooks/{source}` (contract section 3).
 
-A request is answered in the order in which it gets expensive: who is it (404), is he allowed (401), too fast (429), too
-large (413), readable (422), stored (202 or 503). Nothing of a refused request is kept, but for the body that could not
-be read, which goes into the quarantine.
+A request is answered in the order in which it gets expensive: who is it (404), is he allowed (401), too large (413),
+too fast (429), readable (422), stored (202 or 503). Nothing of a refused request is kept, but for the body that could
+not be read, which goes into the quarantine.
 """
 
 import asyncio
@@ -22,8 +22,6 @@ from bridge.store.errors import StoreError
 from bridge.wire import generic, problems, standard_webhooks
 from bridge.wire.problems import Problem, Unreadable
 
-SECONDS_FOR_A_BODY = 10.0
-"""A sender who needs longer than this for a mebibyte is lost or hostile."""
 SECONDS_FOR_A_STORE = 5
 """After which a store that was full or locked is worth another try."""
 
@@ -32,7 +30,7 @@ class WebhookSettings(BaseModel):
     """One pushing platform. It proves itself with `token` (Bearer) or `signing_secret` (Standard Webhooks), or either.
 
     `per_second` requests are let through for as long as they come, `burst` at once; more are told to wait. `max_body`
-    is in bytes.
+    is in bytes; `body_seconds` is how long it may take: who needs longer for a mebibyte is lost or hostile.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +43,7 @@ class WebhookSettings(BaseModel):
     per_second: float = Field(default=5000.0, gt=0)
     burst: int = Field(default=10_000, ge=1)
     max_body: int = Field(default=1024 * 1024, ge=1024, le=16 * 1024 * 1024)
+    body_seconds: float = Field(default=10.0, gt=0, le=300)
 
     @field_validator("signing_secret")
     @classmethod
@@ -124,14 +123,7 @@ class WebhookReceiver:
         refused = _refuse_by_its_head(hook, request.headers)
         if refused is not None:
             return refused
-        wait = hook.bucket.take(self._clock.now())
-        if wait:
-            return _problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"this source may push {hook.settings.per_second:g} times a second; wait for Retry-After seconds",
-                {hdrs.RETRY_AFTER: str(int(wait) + 1)},
-            )
-        body = await _read_body(request, hook.settings.max_body)
+        body = await _read_body(request, hook.settings)
         if isinstance(body, web.Response):
             return body
         now = self._clock.now()
@@ -139,6 +131,9 @@ class WebhookReceiver:
             wrong = standard_webhooks.refusal(hook.key, request.headers, body, now=now)
             if wrong is not None:
                 return _unauthorised(wrong)
+        wait = hook.bucket.take(now)  # after the proof: nobody else can use up what the source may send
+        if wait:
+            return _too_fast(hook.settings.per_second, wait)
         return await self._take(request, hook.settings.id, body, now)
 
     async def _take(self, request: web.Request, source: str, body: bytes, now: Instant) -> web.Response:
@@ -181,19 +176,20 @@ def _refuse_by_its_head(hook: _Hook, headers: Mapping[str, str]) -> web.Response
     return None
 
 
-async def _read_body(request: web.Request, most: int) -> bytes | web.Response:
+async def _read_body(request: web.Request, settings: WebhookSettings) -> bytes | web.Response:
     """The body, or why it is not read to its end."""
+    most = settings.max_body
     if request.content_length is not None and request.content_length > most:
         return _too_large(most)
     body = bytearray()
     try:
-        async with asyncio.timeout(SECONDS_FOR_A_BODY):
+        async with asyncio.timeout(settings.body_seconds):
             async for piece in request.content.iter_any():
                 body += piece
                 if len(body) > most:
                     return _too_large(most)
     except TimeoutError:
-        return _problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {SECONDS_FOR_A_BODY:g} seconds")
+        return _problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {settings.body_seconds:g} seconds")
     except (web.RequestPayloadError, ConnectionError):
         return _problem(HTTPStatus.BAD_REQUEST, "the body is not what its headers promise")
     return bytes(body)
@@ -204,6 +200,11 @@ def _explained(unreadable: Unreadable, request: web.Request) -> web.Response:
     if request.content_type not in {"application/json", "application/octet-stream"}:
         detail += f" (send it as application/json, it came as {problems.shown(request.content_type)})"
     return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=unreadable.problems)
+
+
+def _too_fast(per_second: float, wait: float) -> web.Response:
+    detail = f"this source may push {per_second:g} times a second; wait for Retry-After seconds"
+    return _problem(HTTPStatus.TOO_MANY_REQUESTS, detail, {hdrs.RETRY_AFTER: str(int(wait) + 1)})
 
 
 def _too_large(most: int) -> web.Response:

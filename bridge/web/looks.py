@@ -9,7 +9,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from bridge.model.call import Direction
 from bridge.model.crm import Contact, Lead
@@ -35,15 +34,6 @@ TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-
-
-def _code(text: str) -> Markup:
-    """What stands between backticks is set as code."""
-    parts = str(escape(text)).split("`")
-    return Markup("".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)))  # noqa: S704
-
-
-TEMPLATES.filters["code"] = _code
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,9 @@ class House:
         headers = {"Cookie": f"{SESSION_COOKIE}={cookie}"} if cookie else {}
         return await self.ask("GET", path, headers=headers | more.pop("headers", {}), **more)
 
-    async def sign_in(self, token: str = "all") -> str:
-        """The session cookie of whoever has this token."""
-        answer = await self.ask("POST", "/sign-in", data={"token": self.tokens.get(token, token)})
+    async def sign_in(self, name: str = "all") -> str:
+        """The session cookie of whoever has the token of this name."""
+        answer = await self.ask("POST", "/sign-in", data={"token": self.tokens[name]})
         assert answer.status == 303, answer.text
         return answer.headers["Set-Cookie"].split("=", 1)[1].split(";", 1)[0]
 
@@ -127,7 +127,9 @@ class House:
 
     async def token(self, name: str, *scopes: str) -> str:
         """A new token of this name."""
-        issued = await issue_token(self.store, name, scopes, entropy=name.encode().ljust(32, b"."), now=self.clock.now())
+        issued = await issue_token(
+            self.store, name, scopes, entropy=name.encode().ljust(32, b"."), now=self.clock.now()
+        )
         assert issued is not None
         self.tokens[name] = issued.text
         return issued.text
