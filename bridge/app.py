@@ -173,9 +173,9 @@ class Daemon:
             await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
         except OSError as error:
             raise StartRefused(f"[web] listen = {settings.listen!r}: {error.strerror}; choose another") from error
-        log.info(
-            "bridge.started", version=__version__, listen=settings.listen, sources=len(self._configuration.sources)
-        )
+        host, port = runner.addresses[0][:2]  # the port that 0 has become
+        sources = len(self._configuration.sources)
+        log.info("bridge.started", version=__version__, listen=f"{host}:{port}", sources=sources)
 
     async def _until_stopped(self) -> None:
         while not self._stopping.is_set():
