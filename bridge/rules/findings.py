@@ -10,7 +10,7 @@ from bridge.model.situation import Situation
 from bridge.rules.matching import Match, judged, match
 from bridge.rules.rows import Matrix
 from bridge.rules.shifts import shift
-from bridge.rules.staff import employee_of, settings_subject, unknown_party
+from bridge.rules.staff import employee_of, subject_of, unknown_party
 
 GIVEN_UP = frozenset(
     {
@@ -115,6 +115,7 @@ def find(situation: Situation, matrix: Matrix) -> Findings:
     if call.answered and call.ended and not talkers:
         # While it goes on, the platform may still say who it is; then S3 must not have been taken for S5.
         first = last = Talker(party="", employee=None, seconds=call.talk_seconds)
+    stranger = unknown_party(company, call)
     answered = call.answered or call.outcome is Outcome.ANSWERED
     return Findings(
         situation=situation,
@@ -130,8 +131,8 @@ def find(situation: Situation, matrix: Matrix) -> Findings:
         last=last,
         answerer=first if matrix.choice("D15") == "first_talker" else last,
         caller=_caller(company, call, first),
-        unknown_party=unknown_party(company, call),
-        settings_subject=settings_subject(company, call),
+        unknown_party=stranger,
+        settings_subject=subject_of(call, stranger),
         line=line,
         cases=cases,
     )

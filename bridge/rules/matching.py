@@ -51,27 +51,27 @@ def match(client: Client, prefer: str = "most_recently_active") -> Match:
     """Which of the client's records are meant; `prefer` is D4's choice among several open leads."""
     if not (client.leads or client.deals or client.contacts):
         return NOBODY
-    lead = _preferred([lead for lead in client.leads if lead.status is LeadStatus.OPEN], prefer)
+    open_leads = [lead for lead in client.leads if lead.status is LeadStatus.OPEN]
     over = [lead for lead in client.leads if lead.status is not LeadStatus.OPEN]
     open_deals = [deal for deal in client.deals if deal.status is DealStatus.OPEN]
-    became = {known.deal_id for known in over if known.deal_id}
-    own_deals = [deal for deal in open_deals if deal.lead_id is None and deal.id not in became]
-    standing = _standing(client, lead, own_deals=own_deals, open_deals=open_deals)
+    own_deals = _never_leads(open_deals, over)
+    lead = _preferred(open_leads, prefer)
+    standing = _standing(client, lead, over, own_deals=own_deals, open_deals=open_deals)
     deal = _latest(own_deals) or _latest(open_deals)
     previous = _previous(over, standing)
     contact = _contact(client, lead, deal, previous)
-    organisation = _organisation_id(lead, deal, contact, previous)
-    owners = (lead.owner_id if lead else None, deal.owner_id if deal else None, contact.owner_id if contact else None)
     return Match(
         standing=standing,
         lead=lead,
         deal=deal if standing is Standing.DEAL else None,
         contact=contact,
         previous_lead=previous,
-        organisation_id=organisation,
-        responsible_id=next((owner for owner in owners if owner), None),
-        other_leads=tuple(known for known in client.leads if known.status is LeadStatus.OPEN and known is not lead),
-        other_contacts=tuple(known for known in client.contacts if known is not contact),
+        organisation_id=_organisation_id(lead, deal, contact, previous),
+        responsible_id=_responsible_id(lead, deal, contact),
+        other_leads=tuple(known for known in open_leads if known is not lead) if len(open_leads) > 1 else (),
+        other_contacts=tuple(known for known in client.contacts if known is not contact)
+        if len(client.contacts) > 1
+        else (),
     )
 
 
@@ -141,12 +141,20 @@ def _has_anything(client: Client) -> bool:
     return bool(client.contacts or client.leads or client.deals)
 
 
-def _standing(client: Client, lead: Lead | None, *, own_deals: list[Deal], open_deals: list[Deal]) -> Standing:
+def _never_leads(open_deals: list[Deal], over: list[Lead]) -> list[Deal]:
+    """The open deals that no lead became (D2)."""
+    became = {lead.deal_id for lead in over} if open_deals else set()
+    return [deal for deal in open_deals if deal.lead_id is None and deal.id not in became]
+
+
+def _standing(
+    client: Client, lead: Lead | None, over: list[Lead], *, own_deals: list[Deal], open_deals: list[Deal]
+) -> Standing:
     if lead is not None:
         return Standing.OPEN_LEAD
     if own_deals:
         return Standing.DEAL
-    latest = _latest([known for known in client.leads if known.status is not LeadStatus.OPEN])
+    latest = _latest(over)
     if open_deals or (latest is not None and latest.status is LeadStatus.CONVERTED):
         return Standing.CONVERTED
     if latest is not None:
@@ -161,6 +169,8 @@ def _preferred(leads: list[Lead], prefer: str) -> Lead | None:
 
 
 def _latest(records: list[Sale]) -> Sale | None:
+    if len(records) <= 1:
+        return records[0] if records else None
     return max(records, key=lambda record: (record.active_at, record.created_at), default=None)
 
 
@@ -173,11 +183,18 @@ def _previous(over: list[Lead], standing: Standing) -> Lead | None:
 def _contact(client: Client, lead: Lead | None, deal: Deal | None, previous: Lead | None) -> Contact | None:
     """The contact of the record that is meant; else the one known longest, so that the choice is always the same."""
     for record in (lead, deal, previous):
-        linked = record.contact_id if record is not None else None
-        found = next((contact for contact in client.contacts if contact.id == linked), None)
-        if found is not None:
-            return found
+        if record is not None and record.contact_id is not None:
+            for contact in client.contacts:
+                if contact.id == record.contact_id:
+                    return contact
     return min(client.contacts, key=lambda contact: (contact.created_at, contact.id), default=None)
+
+
+def _responsible_id(lead: Lead | None, deal: Deal | None, contact: Contact | None) -> str | None:
+    for record in (lead, deal, contact):
+        if record is not None and record.owner_id:
+            return record.owner_id
+    return None
 
 
 def _organisation_id(

@@ -33,7 +33,11 @@ def unknown_party(company: Company, call: Call) -> str | None:
 
 def settings_subject(company: Company, call: Call) -> str | None:
     """What the settings task about this call's unknown party is recognised by (`Task.subject`, D18), or None."""
-    party = unknown_party(company, call)
+    return subject_of(call, unknown_party(company, call))
+
+
+def subject_of(call: Call, party: str | None) -> str | None:
+    """The same, where the unknown party has been found already."""
     if party is None:
         return None
     return subject_of_party(party) if party else f"source:{call.source}"

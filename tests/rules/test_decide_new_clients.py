@@ -226,3 +226,10 @@ def test_s3_waits_for_the_end_while_the_platform_does_not_say_who_picked_up():
     assert found.scenario == "picked-up"
     assert not found.effects
     assert {record.owner_id for record in opened(verdict(answered("101")))} == {"jan"}
+
+
+def test_s3_21_the_number_is_on_the_contact_that_lead_and_task_are_linked_to():
+    found = verdict(missed())
+    person, _, lead = opened(found)
+    assert person.phones == (CLIENT,)
+    assert lead.contact_id == only_task(found).contact_id == person.id
