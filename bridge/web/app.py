@@ -88,7 +88,10 @@ def make_app(shop: Services) -> web.Application:
     app.on_shutdown.append(_end_streams)
     app.router.add_post(_HOOK.path, shop.receive)  # directly: it is the busiest address, and guards itself
     for endpoint in ENDPOINTS:
-        app.router.add_route(endpoint.method, endpoint.path, _served(endpoint))
+        if endpoint.method == hdrs.METH_GET:
+            app.router.add_get(endpoint.path, _served(endpoint), allow_head=not endpoint.patient)
+        else:
+            app.router.add_route(endpoint.method, endpoint.path, _served(endpoint))
     for path, page in pages.ROUTES:
         app.router.add_get(path, _shown(page))
     app.router.add_get("/blocked", _shown(forms.blocked))

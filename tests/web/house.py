@@ -15,7 +15,6 @@ from bridge.flow.lanes import Lanes
 from bridge.flow.tally import Tally
 from bridge.model.moment import iso
 from bridge.model.people import Company
-from bridge.rules.matrix import read_matrix
 from bridge.sources.http import WebhookReceiver, WebhookSettings
 from bridge.store.engine import Store
 from bridge.store.migrate import migrate
@@ -24,7 +23,7 @@ from bridge.web.gate import SESSION_COOKIE
 from bridge.web.services import Services, SourceStatus, Status
 from bridge.web.settings import WebSettings
 from bridge.web.tokens import issue_token
-from tests.builders import SCENARIOS
+from tests.builders import MATRIX, SCENARIOS
 from tests.flow.builders import ANNA, SALES, acme
 from tests.flow.hand_clock import HandClock
 
@@ -149,12 +148,11 @@ async def open_house(
     """Open the house; it has a token `all` that may read and write."""
     company = company or acme()
     clock = clock or HandClock()
-    matrix = read_matrix(SCENARIOS.read_text(encoding="utf-8"))
     await migrate(URL, data_dir)
     store = await Store.open(URL, data_dir=data_dir)
     tally, bulletin = Tally(), Bulletin()
     status = [Status(sources=(SourceStatus(id="shop", kind="webhook", state="waiting"),))]
-    lanes = Lanes(store, clock, company, matrix, SCENARIOS.read_text(), bulletin=bulletin, tally=tally)
+    lanes = Lanes(store, clock, company, MATRIX, SCENARIOS.read_text(), bulletin=bulletin, tally=tally)
     intake = Intake(store, company, tally, lanes.wake, clock=clock)
     shop = WebhookSettings(id="shop", token=HOOK_TOKEN)  # type: ignore[arg-type]
     receiver = WebhookReceiver(hooks or [shop], intake=intake, clock=clock)
@@ -165,7 +163,7 @@ async def open_house(
         tally=tally,
         clock=clock,
         company=lambda: company,
-        matrix=lambda: matrix,
+        matrix=lambda: MATRIX,
         matrix_text=lambda: SCENARIOS.read_text(encoding="utf-8"),
         status=lambda: status[0],
         receive=receiver.receive,
