@@ -55,6 +55,8 @@ class House:
     receiver: WebhookReceiver
     bulletin: Bulletin
     status: list[Status]
+    services: Services
+    runner: web.AppRunner
     tokens: dict[str, str] = field(default_factory=dict)
 
     async def ask(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Answer:
@@ -183,7 +185,7 @@ async def open_house(
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(intake.work())
-            house = House(address, session, store, clock, intake, lanes, receiver, bulletin, status)
+            house = House(address, session, store, clock, intake, lanes, receiver, bulletin, status, services, runner)
             await house.token("all", "read", "write")
             try:
                 yield house
