@@ -128,7 +128,7 @@ class Daemon:
 
     def get(self, path: str, **query: str):
         url = f"{self.base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # our own daemon
+        with urllib.request.urlopen(url, timeout=10) as answer:  # our own daemon
             return json.load(answer) if "json" in answer.headers["Content-Type"] else answer.read().decode()
 
     def items(self, path: str, **query: str) -> list[dict]:
