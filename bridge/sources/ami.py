@@ -30,6 +30,9 @@ log = structlog.get_logger()
 
 LEAST_PAUSE = 0.1
 """Seconds before connecting again, whatever chance says."""
+UNSEEN_REVISIONS = 1000
+"""By how much the numbers of a resumed call's accounts jump: the journal may hold accounts that the store has not yet
+handled, and one that came with a number used before would pass for a repeat."""
 TICK_SECONDS = 1.0
 """How often the switchboard is asked what can wait."""
 STEADY_SECONDS = 60.0
@@ -110,13 +113,13 @@ class AmiLine:
         )
 
     def resume(self, calls: Iterable[Call]) -> None:
-        """Go on with the calls of this source that the store knows as live; before `run`, after the journal is handled.
+        """Go on with the calls of this source that the store knows as live; before `run`.
 
         Those that ended while the bridge was down are closed as incomplete when the PBX has listed what lives.
         """
         for call in calls:
             self._gap = True
-            self._board.resume(call)
+            self._board.resume(replace(call, revision=call.revision + UNSEEN_REVISIONS))
 
     async def run(self) -> None:
         """Hold the line until cancelled; what waits then is stored first, if the store is quick."""

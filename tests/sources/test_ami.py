@@ -322,7 +322,7 @@ async def test_a_call_that_ended_while_the_bridge_was_down_is_closed_after_its_s
     async with hold(resume=[stored()], recordings="https://elsewhere.example/{file}"):
         call = await journal.call("1.1", lambda call: call.ended)
     assert call.incomplete
-    assert call.revision > 4
+    assert call.revision > 4 + 100  # the journal may hold accounts that the store did not know yet
     assert call.recordings == ("https://pbx.example/monitor/in-101.wav",)
 
 
