@@ -732,7 +732,7 @@ def _is_caller(call: LiveCall, channel: Channel) -> bool:
 
 def _explain(leg: Leg, channel: Channel, fact: ChannelHungUp) -> None:
     """The cause tells apart what the dial status does not: declined, switched off, taken by somebody else."""
-    leg.end(fact.at, RangResult.NO_ANSWER)
+    leg.end(fact.at, RangResult.NO_ANSWER if channel.up_at is None else RangResult.ANSWERED)
     if leg.result not in {RangResult.NO_ANSWER, RangResult.CANCELLED}:
         return
     match fact.cause:

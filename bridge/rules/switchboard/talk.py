@@ -1,6 +1,7 @@
 """Who talks with the client: the persons whom his channel reaches, through bridges and local pairs."""
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from bridge.model.call import Direction, HungUpBy
 from bridge.model.moment import Instant
@@ -106,9 +107,14 @@ def note_recording(call: LiveCall, group: list[Channel]) -> None:
     A file on a channel of a group in which nobody talks with the client is none of his business.
     """
     files = [member.recording for member in group if member.recording is not None]
-    if not files or any(file in call.recordings for file in files):
+    if not files or any(_is_named(call, file) for file in files):
         return
     first = next(
         (member.recording for member in (call.client, call.root) if member in group and member.recording), None
     )
     call.recordings += (first or files[0],)
+
+
+def _is_named(call: LiveCall, file: str) -> bool:
+    """Whether the file is known already; before a restart of ours it may have been made a link."""
+    return file in call.recordings or any("://" in link and unquote(link).endswith(file) for link in call.recordings)
