@@ -8,12 +8,15 @@ from structlog.testing import capture_logs
 
 from bridge.flow.intake import Overloaded
 from bridge.model.call import Call, Direction, Outcome, Talk
+from bridge.sources.ami_session import filters
 from bridge.store.errors import StoreUnavailable
+from bridge.wire.asterisk import EVENTS
 from tests.flow.hand_clock import NOON
 from tests.sources.fake_asterisk import FakeAsterisk
 from tests.sources.spoken import answered, new_channel, over, ringing, unanswered, variable
 
-CERTIFICATES = Path(__file__).parent / "certificates"
+ROOT = Path(__file__).parents[2]
+CERTIFICATES = ROOT / "tests/sources/certificates"
 LISTED = {
     "Channel": "PJSIP/trunk-00000001",
     "ChannelState": "6",
@@ -489,10 +492,7 @@ async def test_a_pbx_that_cannot_be_recognised_gets_no_login(secured, hold, more
 # ---- the guide
 
 
-def test_the_guide_has_the_filters_that_we_would_set():
-    from bridge.sources.ami_session import filters  # noqa: PLC0415
-    from bridge.wire.asterisk import EVENTS  # noqa: PLC0415
-
-    guide = (Path(__file__).parents[2] / "docs/how-to/asterisk.md").read_text()
-    for pattern in filters(EVENTS):
-        assert f"\neventfilter = {pattern}\n" in guide
+@pytest.mark.parametrize("place", ["docs/how-to/asterisk.md", "tests/lab/asterisk/etc/manager.conf.in"])
+def test_guide_and_lab_have_the_filters_that_we_would_set(place):
+    written = [line for line in (ROOT / place).read_text().splitlines() if line.startswith("eventfilter = ")]
+    assert written == [f"eventfilter = {pattern}" for pattern in filters(EVENTS)]
