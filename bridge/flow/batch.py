@@ -12,7 +12,7 @@ from bridge.flow.folding import Told
 from bridge.flow.identity import Identity
 from bridge.flow.timers import Agenda
 from bridge.model.crm import Client, Note, Task, TaskKind, TaskStatus
-from bridge.model.effects import CompleteTask, Effect, RepeatTask
+from bridge.model.effects import CompleteTask, CountOnly, Effect, RepeatTask
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.rules import ledger
@@ -87,13 +87,12 @@ class Batch:
     def enact(self, lane: str, effects: Sequence[Effect]) -> None:
         """Carry the effects out on the client of this lane, so that the next fact of the batch sees them."""
         client = self._with_settings_tasks(self.clients[lane], effects)
+        client = self.clients[lane] = ledger.apply_all(client, effects)
         for effect in effects:
-            client = ledger.apply(client, effect)
             self.effects[type(effect).__name__] += 1
-        self.clients[lane] = client
+            if isinstance(effect, CountOnly):
+                self.count(effect.counter)
         self.notes += ledger.notes_of(effects)
-        for counter in ledger.counters_of(effects):
-            self.count(counter)
         for task in client.tasks:
             if task.kind is TaskKind.SETTINGS and task.subject is not None and task.status is TaskStatus.OPEN:
                 self.settings_tasks[task.subject] = task
@@ -121,6 +120,16 @@ class Batch:
         """The calls that are to be written."""
         before = self._records_before
         return [record for key, record in self.records.items() if before.get(key) is not record]
+
+    def judged_only(self, record: CallRecord) -> bool:
+        """Nothing has changed about this call but what was decided about it."""
+        before = self._records_before.get(record.key)
+        return (
+            before is not None
+            and before.body is record.body
+            and before.steps is record.steps
+            and before.pickup_judged is record.pickup_judged
+        )
 
     def was_listed(self, record: CallRecord) -> bool:
         """People could see this call before the batch."""

@@ -1,8 +1,7 @@
 """What a fact leads to: the call is brought up to date, the moment to decide is recognised, the verdict carried out."""
 
 from dataclasses import replace
-
-import structlog
+from typing import Any
 
 from bridge.flow.batch import BLOCKED, Batch
 from bridge.flow.credit import handed_to, keepers
@@ -29,8 +28,6 @@ from bridge.rules.decide import decide
 from bridge.rules.staff import employee_of, settings_subject, unknown_party
 from bridge.store.calls import CallRecord
 from bridge.store.records import NewVerdict
-
-log = structlog.get_logger()
 
 
 def take(batch: Batch, told: Told) -> None:
@@ -69,15 +66,17 @@ def settle(batch: Batch, record: CallRecord) -> None:
     verdict = _decide(batch, record, Occasion.ENDED)
     if again:
         verdict = _corrected(batch, record, verdict, outcome)
-    judged = replace(
+    judged = _carry_out(
+        batch,
         record,
+        Occasion.ENDED,
+        verdict,
         outcome=outcome,
         missed_reason=verdict.missed_reason or record.body.missed_reason,
         scenario=verdict.scenario,
         judge_at=None,
         judged_at=batch.now,
     )
-    judged = _carry_out(batch, judged, Occasion.ENDED, verdict)
     if judged.missed_reason is MissedReason.SHORT_ABANDON:
         batch.gave_up.add(judged.lane)
     if again and judged.body.recordings:
@@ -95,39 +94,30 @@ def outcome_of(call: Call) -> Outcome:
 
 def _brought_up(batch: Batch, before: CallRecord | None, told: Told, call: Call) -> CallRecord:
     """The call as it is stored, after this fact; the very same if the fact says nothing new."""
-    who, company = told.who, batch.company
-    if before is None:
-        at_first = _as_it_was(batch.clients[who.lane])
-        known = CallRecord(
-            id=record_id("call", told.key),
-            lane=who.lane,
-            body=call,
-            matrix=batch.matrix.version,
-            client_before=at_first,
-        )
-    elif call is before.body:
+    if before is not None and told.call is before.body:
         return before
-    elif before.lane != who.lane:  # the number became known
-        known = replace(before, client_before=_as_it_was(batch.clients[who.lane]))
-    else:
-        known = before
+    who, company = told.who, batch.company
     first, last = employee_of(company, call.first_talker), employee_of(company, call.last_talker)
     line = company.lines.get(told.line) if told.line is not None else None
     heard = min(told.entry.received_at, batch.now)
-    return replace(
-        known,
-        lane=who.lane,
-        body=call,
-        steps=told.steps,
-        client_number=who.number,
-        line_number=told.line,
-        listed=call.direction is not Direction.INTERNAL and not batch.is_own(who),
-        answered_by=first.id if first is not None else None,
-        last_talker=last.id if last is not None else None,
-        unknown_party=unknown_party(company, call) or None,
-        branch=(line.branch if line is not None else None) or (last.branch if last is not None else None),
-        judge_at=judge_at(before, call, heard, company.policy.settle),
-    )
+    known: dict[str, Any] = {
+        "lane": who.lane,
+        "body": call,
+        "steps": told.steps,
+        "client_number": who.number,
+        "line_number": told.line,
+        "listed": call.direction is not Direction.INTERNAL and not batch.is_own(who),
+        "answered_by": first.id if first is not None else None,
+        "last_talker": last.id if last is not None else None,
+        "unknown_party": unknown_party(company, call) or None,
+        "branch": (line.branch if line is not None else None) or (last.branch if last is not None else None),
+        "judge_at": judge_at(before, call, heard, company.policy.settle),
+    }
+    if before is None or before.lane != who.lane:  # the call has begun, or its number became known
+        known["client_before"] = _as_it_was(batch.clients[who.lane])
+    if before is None:
+        return CallRecord(id=record_id("call", told.key), matrix=batch.matrix.version, **known)
+    return replace(before, **known)
 
 
 def _as_it_was(client: Client) -> Client | None:
@@ -151,7 +141,7 @@ def _react(batch: Batch, before: CallRecord | None, after: CallRecord) -> None:
     elif call.answered and not call.ended and not after.pickup_judged:
         verdict = _decide(batch, after, Occasion.PICKED_UP)
         scenario = verdict.scenario or after.scenario
-        _carry_out(batch, replace(after, pickup_judged=True, scenario=scenario), Occasion.PICKED_UP, verdict)
+        _carry_out(batch, after, Occasion.PICKED_UP, verdict, pickup_judged=True, scenario=scenario)
 
 
 def _hand_to_answerer(batch: Batch, before: CallRecord, after: CallRecord) -> CallRecord:
@@ -202,17 +192,15 @@ def _decide(batch: Batch, record: CallRecord, occasion: Occasion) -> Verdict:
     return decide(situation, batch.matrix_of(record))
 
 
-def _carry_out(batch: Batch, record: CallRecord, occasion: Occasion, verdict: Verdict) -> CallRecord:
-    """Do what the verdict says, and keep it beside the call."""
+def _carry_out(batch: Batch, record: CallRecord, occasion: Occasion, verdict: Verdict, **decided: Any) -> CallRecord:
+    """Do what the verdict says, and keep it beside the call, of which so much is `decided` now."""
     batch.enact(record.lane, verdict.effects)
     links = ledger.links_of(verdict.effects)
     if links is not None:
-        record = replace(
-            record,
-            lead_id=links.lead_id or record.lead_id,
-            contact_id=links.contact_id or record.contact_id,
-            deal_id=links.deal_id or record.deal_id,
-        )
+        decided["lead_id"] = links.lead_id or record.lead_id
+        decided["contact_id"] = links.contact_id or record.contact_id
+        decided["deal_id"] = links.deal_id or record.deal_id
+    record = replace(record, **decided)
     batch.put(record)
     if verdict.scenario is not None or occasion is Occasion.ENDED:
         _keep(batch, record.key, record.id, occasion, verdict, matrix=batch.matrix_of(record).version)

@@ -4,9 +4,9 @@ A record that changes is a new value with a higher `version`; one that is opened
 stays in `Client.tasks` and `Client.cases` with its new status, so that a repeat finds it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar, assert_never
+from typing import Any, Protocol, TypeVar, assert_never
 
 from bridge.model import effects as do
 from bridge.model.crm import (
@@ -93,10 +93,42 @@ def apply(client: Client, effect: Effect) -> Client:  # noqa: C901, PLR0912 - on
 
 
 def apply_all(client: Client, effects: Iterable[Effect]) -> Client:
-    """The client after all these effects, in their order."""
+    """The client after all these effects, in their order.
+
+    What opens records in a row is gathered, so that the client is made anew once and not for each of them.
+    """
+    opened: dict[str, tuple[Any, ...]] = {}
     for effect in effects:
+        place = _OPENS.get(type(effect))
+        if place is not None:
+            kind, part = place
+            known = opened[kind] if kind in opened else getattr(client, kind)
+            opened[kind] = _with(known, getattr(effect, part))
+            continue
+        client = _with_opened(client, opened)
+        opened.clear()
         client = apply(client, effect)
-    return client
+    return _with_opened(client, opened)
+
+
+_OPENS: Mapping[type, tuple[str, str]] = {
+    do.OpenContact: ("contacts", "contact"),
+    do.OpenOrganisation: ("organisations", "organisation"),
+    do.OpenLead: ("leads", "lead"),
+    do.OpenDeal: ("deals", "deal"),
+    do.OpenCase: ("cases", "case"),
+    do.AddTask: ("tasks", "task"),
+}
+
+
+def _with_opened(client: Client, opened: Mapping[str, tuple[Any, ...]]) -> Client:
+    if not opened:
+        return client
+    records: dict[str, Any] = dict(opened)
+    for kind in ("leads", "deals"):
+        if len(records.get(kind, ())) > 1:
+            records[kind] = _latest_first(records[kind])
+    return replace(client, **records)
 
 
 def changes(before: Client, after: Client) -> Changes:
@@ -152,6 +184,8 @@ def _latest_first(records: tuple[Sale, ...]) -> tuple[Sale, ...]:
 def _changed(before: tuple[R, ...], after: tuple[R, ...]) -> tuple[R, ...]:
     if before is after:
         return ()
+    if not before:
+        return after
     known = {record.id: record for record in before}
     return tuple(record for record in after if known.get(record.id) is not record)
 

@@ -14,7 +14,7 @@ from bridge.model.moment import Instant
 from bridge.store.aliases import add_aliases, call_ids, keys_of
 from bridge.store.documents import call_text, client_text, read_call, read_client, read_steps, steps_text
 from bridge.store.schema import call
-from bridge.store.statements import BulkUpsert, by_value, literally, rows_for
+from bridge.store.statements import BulkUpdate, BulkUpsert, by_value, literally, rows_for
 
 __all__ = [
     "CallRecord",
@@ -27,6 +27,7 @@ __all__ = [
     "live_calls",
     "next_due",
     "save_calls",
+    "save_judgements",
     "short_abandons",
     "stale_calls",
     "unknown_parties",
@@ -235,6 +236,31 @@ _UPSERT = BulkUpsert(call, (*_KEPT_NAMES, *_SHARED, *_TIMES))
 async def save_calls(conn: AsyncConnection, records: Iterable[CallRecord]) -> None:
     """Write these calls, new or known, in one statement."""
     await _UPSERT.run(conn, [_row(record) for record in records])
+
+
+_JUDGED = ("outcome", "missed_reason", "lead_id", "contact_id", "deal_id", "scenario", "judge_at", "judged_at")
+_UPDATE = BulkUpdate(call, (*_JUDGED, "id"))
+
+
+async def save_judgements(conn: AsyncConnection, records: Iterable[CallRecord]) -> None:
+    """Write what was decided about these calls, of which nothing else has changed: cheaper than all of it."""
+    await _UPDATE.run(
+        conn,
+        [
+            (
+                record.outcome and record.outcome.value,
+                record.missed_reason and record.missed_reason.value,
+                record.lead_id,
+                record.contact_id,
+                record.deal_id,
+                record.scenario,
+                record.judge_at,
+                record.judged_at,
+                record.id,
+            )
+            for record in records
+        ],
+    )
 
 
 def _row(record: CallRecord) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Table, TableClause, column, literal_column, table
+from sqlalchemy import Executable, Table, TableClause, bindparam, column, literal_column, table, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,6 +65,31 @@ class BulkUpsert:
         else:
             statement = statement.on_conflict_do_nothing()
         self._text[dialect.name] = str(statement.compile(dialect=dialect, column_keys=self._columns))
+        return self._text[dialect.name]
+
+
+class BulkUpdate:
+    """Changes some columns of many known rows of one table with one prepared statement; `columns` end with the id."""
+
+    def __init__(self, of: Table, columns: Sequence[str]) -> None:
+        *self._changed, self._key = columns
+        self._table = of
+        self._text: dict[str, str] = {}
+
+    async def run(self, conn: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Change the rows, whose values stand in the order of `columns`."""
+        if not rows:
+            return
+        text = self._text.get(conn.dialect.name) or self._compile(conn.dialect)
+        await conn.exec_driver_sql(text, list(rows))
+
+    def _compile(self, dialect: Dialect) -> str:
+        # The same table with its columns in our order: parameters stand in the order of the table's columns.
+        names = (*self._changed, self._key)
+        same = table(self._table.name, *(column(name, self._table.c[name].type) for name in names))
+        values = {name: bindparam(f"new_{name}", type_=same.c[name].type) for name in self._changed}
+        statement = update(same).where(same.c[self._key] == bindparam("key")).values(values)
+        self._text[dialect.name] = str(statement.compile(dialect=dialect))
         return self._text[dialect.name]
 
 
