@@ -183,6 +183,9 @@ async def _read_body(request: web.Request, settings: WebhookSettings) -> bytes |
         return _too_large(most)
     body = bytearray()
     try:
+        if request.content.is_eof():  # it came with its head, as nearly every push does
+            body += request.content.read_nowait(-1)
+            return bytes(body) if len(body) <= most else _too_large(most)
         async with asyncio.timeout(settings.body_seconds):
             async for piece in request.content.iter_any():
                 body += piece

@@ -233,4 +233,4 @@ def _refusal(request: web.Request, refused: Refused) -> web.Response:
 def _count(request: web.Request, response: web.StreamResponse) -> None:
     resource: Any = request.match_info.route.resource
     route = "none" if resource is None else resource.canonical
-    request.config_dict[FIGURES].requests.labels(route, request.method, str(response.status)).inc()
+    request.config_dict[FIGURES].count_request(route, request.method, response.status)

@@ -87,14 +87,22 @@ class Figures:
     def __init__(self, shop: Services) -> None:
         self.registry = CollectorRegistry()
         self._store = _StoreFigures()
-        self.requests = Counter(
+        self._requests = Counter(
             "callbridge_http_requests", "Requests by route, method and status", ["route", "method", "status"],
             registry=self.registry,
         )  # fmt: skip
+        self._counters: dict[tuple[str, str, int], Counter] = {}
         self.registry.register(_FlowFigures(shop))
         self.registry.register(self._store)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
+
+    def count_request(self, route: str, method: str, status: int) -> None:
+        """One more request of this kind was answered."""
+        counter = self._counters.get((route, method, status))
+        if counter is None:
+            counter = self._counters[route, method, status] = self._requests.labels(route, method, str(status))
+        counter.inc()
 
     def text(self, found: Gauges | None) -> bytes:
         """Everything, in Prometheus' text format; without the store's gauges when it does not answer."""
