@@ -32,7 +32,7 @@ from bridge.store.engine import Store
 from bridge.store.errors import SchemaTooNew
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
-from bridge.web.app import make_app
+from bridge.web.app import make_app, make_runner
 from bridge.web.services import Services, SourceStatus, Status
 from bridge.wire.simulation import SimulatedCompany, simulated_call
 
@@ -117,7 +117,7 @@ class Daemon:
     async def run(self, simulate: str | None) -> None:
         """Start everything, reload on SIGHUP, and stop in the order in which facts travel."""
         self._listen_to_signals()
-        runner = web.AppRunner(make_app(self._services()), access_log=None, handle_signals=False)
+        runner = make_runner(make_app(self._services()))
         await runner.setup()
         try:
             async with asyncio.TaskGroup() as self._tasks:
