@@ -216,10 +216,11 @@ class PlaceReached(NamedTuple):
 
 
 class NobodyThere(NamedTuple):
-    """What was to be rung cannot be: no phone registered, no agent logged in."""
+    """What was to be rung cannot be: no phone registered or, `in_queue`, no agent logged in."""
 
     at: Instant
     channel: str
+    in_queue: bool = False
 
 
 class LineTold(NamedTuple):

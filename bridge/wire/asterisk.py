@@ -358,7 +358,7 @@ def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
         case "FROM_DID":
             return LineTold(at=at, channel=channel, line=value)
         case "QUEUESTATUS":
-            return NobodyThere(at=at, channel=channel) if value in _NO_MEMBERS else None
+            return NobodyThere(at=at, channel=channel, in_queue=True) if value in _NO_MEMBERS else None
         case "DIALSTATUS":
             return NobodyThere(at=at, channel=channel) if value == "CHANUNAVAIL" else None
         case "BACKGROUNDSTATUS":

@@ -388,14 +388,14 @@ def test_who_hangs_up_before_a_machine(place: Place | None, reason: MissedReason
     assert pbx.call.menu == (place is Place.MENU)
 
 
-def test_a_queue_that_lets_nobody_in_is_unavailable():
+def test_a_queue_without_agents_is_not_answered():
     pbx = Pbx()
     client = pbx.call_comes_in()
     pbx.up(client)
     pbx.says(PlaceReached(at=pbx.now, channel=client, place=Place.QUEUE, name="empty"))
-    pbx.says(NobodyThere(at=pbx.now, channel=client))
+    pbx.says(NobodyThere(at=pbx.now, channel=client, in_queue=True))
     pbx.hangs_up(client)
-    assert (pbx.call.queue, pbx.call.missed_reason) == ("empty", MissedReason.UNAVAILABLE)
+    assert (pbx.call.queue, pbx.call.missed_reason) == ("empty", MissedReason.NO_ANSWER)
 
 
 def test_who_waits_alone_in_a_conference_waits_for_a_person():

@@ -117,8 +117,26 @@ def test_a_call_that_ends_while_the_list_is_made_is_not_brought_back():
     assert not pbx.call.incomplete
 
 
-def test_a_list_without_a_gap_closes_a_call_whose_end_was_never_told():
+def test_a_list_may_overtake_the_event_that_tells_of_the_end():
+    pbx, client, phone = talking()
+    pbx.lists()
+    pbx.hangs_up(client, phone)
+    assert (pbx.call.outcome, pbx.call.incomplete) == (Outcome.ANSWERED, False)
+
+
+def test_a_list_may_overtake_the_event_that_tells_of_the_beginning():
+    pbx = Pbx()
+    pbx.says(SnapshotBegun(at=pbx.now))
+    pbx.says(pbx.listed("1.1", endpoint="trunk", number=CLIENT, exten="s", state=ChannelState.CALLING, bridge=None))
+    pbx.says(SnapshotEnded(at=pbx.now))
+    pbx.call_comes_in(channel="1.1")
+    assert (pbx.call.raw_number, pbx.call.raw_line) == (CLIENT, LINE)
+
+
+def test_two_lists_without_a_gap_close_a_call_whose_end_was_never_told():
     pbx, _client, _phone = talking()
+    pbx.waits(100)
+    pbx.lists()
     pbx.waits(100)
     pbx.lists()
     assert (pbx.call.outcome, pbx.call.incomplete) == (Outcome.ANSWERED, True)

@@ -36,10 +36,6 @@ _ENDED_BY = {
     "pbx": {HungUpBy.SYSTEM},
     "network": {HungUpBy.SYSTEM},
 }
-_EXCEPTIONS = {
-    # The queue said that nobody was there to be rung: that says more than "nobody answered".
-    "q_nobody_logged_in": {MissedReason.UNAVAILABLE},
-}
 
 
 def verify(trace: Trace, calls: Mapping[str, Call]) -> list[str]:
@@ -102,7 +98,7 @@ def _ending(trace: Trace, truth: dict[str, Any], call: Call) -> list[str]:
         outcomes, reasons = {Outcome.ANSWERED}, {None}
     else:
         outcomes = {Outcome.MISSED}
-        reasons = _EXCEPTIONS.get(trace.folder.name, _MISSED[status])
+        reasons = _MISSED[status]
         if status == "abandoned":
             reasons = {_ABANDONED_AT.get(truth["entry"], MissedReason.ABANDONED_RINGING)}
     problems = []

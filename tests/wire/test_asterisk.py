@@ -245,7 +245,7 @@ def test_a_transfer_that_failed_is_none():
         ("VMSTATUS", "FAILED", VoicemailEnded(AT, "1.1", left=False)),
         ("FROM_DID", "442079460101", LineTold(AT, "1.1", "442079460101")),
         ("__FROM_DID", "442079460101", LineTold(AT, "1.1", "442079460101")),
-        ("QUEUESTATUS", "JOINEMPTY", NobodyThere(AT, "1.1")),
+        ("QUEUESTATUS", "JOINEMPTY", NobodyThere(AT, "1.1", in_queue=True)),
         ("QUEUESTATUS", "TIMEOUT", None),
         ("DIALSTATUS", "CHANUNAVAIL", NobodyThere(AT, "1.1")),
         ("DIALSTATUS", "ANSWER", None),

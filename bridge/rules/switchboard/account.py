@@ -128,8 +128,8 @@ def _why_missed(call: LiveCall) -> MissedReason:
         return MissedReason.ABANDONED_RINGING
     if call.rang:
         return _why_nobody_took_it(call)
-    if call.empty:
-        return MissedReason.UNAVAILABLE
+    if call.nobody is not None:
+        return call.nobody
     if call.mailbox or call.queue is not None:
         return MissedReason.NO_ANSWER
     return _why_nobody_was_rung(call)

@@ -67,7 +67,7 @@ def _hand_over(
     if last is not None and (last.kind, last.by, last.to) == (kind, party, to) and at - last.at <= _TOGETHER:
         return None
     over = HandOver(kind, by=party, to=to, at=at)
-    call.transfers.append(over)
+    call.transfers += (over,)
     registry.report(call)
     return over
 
@@ -83,7 +83,7 @@ def parked(registry: Registry, fact: Parked) -> None:
     if last is None or last.answered is not None or last.kind is not TransferKind.BLIND:
         return
     if abs(fact.at - last.at) <= _TOGETHER:
-        call.transfers.pop()
+        call.transfers = call.transfers[:-1]
         registry.report(call)
 
 
@@ -101,7 +101,7 @@ def redirected(registry: Registry, call: LiveCall, rung: Channel, at: Instant) -
     if call.transfers and call.transfers[-1].answered is None:
         return
     to = rung.endpoint.partition("@")[0] if rung.role is Role.LOCAL else rung.party
-    call.transfers.append(HandOver(TransferKind.BLIND, by=last.party, to=to, at=at))
+    call.transfers += (HandOver(TransferKind.BLIND, by=last.party, to=to, at=at),)
     registry.report(call)
 
 
@@ -128,5 +128,5 @@ def consultation_ended(registry: Registry, asked: LiveCall) -> None:
     to = asked.spells[0].party
     over = HandOver(TransferKind.ATTENDED, by=asked.caller, to=to, at=asked.started_at)
     over.answered = False
-    parent.transfers.append(over)
+    parent.transfers += (over,)
     registry.report(parent)

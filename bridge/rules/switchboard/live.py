@@ -5,7 +5,7 @@ Everything here changes while the call lives and is small: thousands of calls ma
 
 from enum import Enum
 
-from bridge.model.call import Direction, HungUpBy, RangResult, TransferKind
+from bridge.model.call import Direction, HungUpBy, MissedReason, RangResult, TransferKind
 from bridge.model.channels import DialStatus
 from bridge.model.moment import Instant
 
@@ -39,10 +39,14 @@ class Bridge:
 
 
 class Channel:
-    """One channel of the PBX. `rung_by_us`: we call it; else it called us. `number`: what was dialled on a trunk."""
+    """One channel of the PBX.
+
+    `rung_by_us`: we call it; else it called us. `number`: what was dialled on a trunk. `missing`: the last snapshot did
+    not list it; its end may be on its way. `pair` is known for a local half that was met in a snapshot.
+    """
 
     __slots__ = (
-        "asked_to_end", "bridge", "call", "cause", "endpoint", "gone", "held", "id", "number", "other_half", "pair",
+        "asked_to_end", "bridge", "call", "cause", "endpoint", "gone", "id", "missing", "number", "other_half", "pair",
         "rang", "recording", "role", "rung_by_us", "status", "up_at",
     )  # fmt: skip
 
@@ -55,9 +59,9 @@ class Channel:
         self.number: str | None = None
         self.up_at: Instant | None = None
         self.rang = False
-        self.held = False
         self.asked_to_end = False
         self.gone = False
+        self.missing = False
         self.status: DialStatus | None = None
         self.cause = 0
         self.bridge: Bridge | None = None
@@ -147,10 +151,10 @@ class LiveCall:
 
     __slots__ = (
         "absorbed", "adopted", "announced", "answered_at", "caller", "channels", "client", "consulting", "consults",
-        "crashed", "dialled", "direction", "empty", "ended_at", "fresh", "from_record", "gave_up", "hung_up_by", "id",
-        "incomplete", "line", "mailbox", "menu", "merged", "name", "number", "parked_at", "pivot", "queue", "queued",
-        "rang", "recordings", "revision", "root", "spells", "started_at", "transfers", "unseen_end", "voicemail",
-        "voicemail_left",
+        "crashed", "dialled", "direction", "ended_at", "fresh", "from_record", "gave_up", "hung_up_by", "id",
+        "incomplete", "line", "mailbox", "menu", "merged", "name", "nobody", "number", "parked_at", "pivot", "queue",
+        "queued", "rang", "recordings", "revision", "root", "spells", "started_at", "transfers", "unseen_end",
+        "voicemail", "voicemail_left",
     )  # fmt: skip
 
     def __init__(self, call: str, *, started_at: Instant) -> None:
@@ -161,7 +165,7 @@ class LiveCall:
         self.absorbed = False
         self.fresh = False
         # its shape
-        self.channels: list[Channel] = []
+        self.channels: tuple[Channel, ...] = ()
         self.root: Channel | None = None
         self.client: Channel | None = None
         self.pivot: Channel | None = None
@@ -174,9 +178,9 @@ class LiveCall:
         self.name: str | None = None
         self.caller: str | None = None
         self.dialled: str | None = None
-        self.rang: list[Leg] = []
-        self.spells: list[Spell] = []
-        self.transfers: list[HandOver] = []
+        self.rang: tuple[Leg, ...] = ()
+        self.spells: tuple[Spell, ...] = ()
+        self.transfers: tuple[HandOver, ...] = ()
         self.recordings: tuple[str, ...] = ()
         self.from_record: str | None = None
         self.answered_at: Instant | None = None
@@ -186,7 +190,7 @@ class LiveCall:
         self.menu = False
         self.announced = False
         self.mailbox = False
-        self.empty = False
+        self.nobody: MissedReason | None = None
         self.parked_at: Instant | None = None
         self.voicemail: str | None = None
         self.voicemail_left = False

@@ -1,11 +1,18 @@
 """After a gap: which calls still live, which are gone, and which began while nobody listened."""
 
+from collections.abc import Container
+
 from bridge.model.call import Call, Direction, Rang, RangResult, Talk
-from bridge.model.channels import ChannelKind, ChannelListed, ChannelState
+from bridge.model.channels import ChannelListed, ChannelState, PbxBooted, RecordingNamed
 from bridge.model.moment import Instant
+from bridge.rules.switchboard import ending, waiting
 from bridge.rules.switchboard.live import Channel, HandOver, Leg, LiveCall, Role, Spell
+from bridge.rules.switchboard.origin import extension
 from bridge.rules.switchboard.registry import Registry
 from bridge.rules.switchboard.talk import regroup
+
+_UPTIME_SLACK = 2.0
+"""Seconds: the PBX tells how long it has been up in whole ones."""
 
 
 def restored(call: Call) -> LiveCall:
@@ -16,15 +23,15 @@ def restored(call: Call) -> LiveCall:
     live.direction = call.direction
     live.number, live.line, live.name = call.raw_number, call.raw_line, call.client_name
     live.caller, live.queue, live.menu = call.caller, call.queue, call.menu
-    live.rang = [_leg(rang) for rang in call.rang]
-    live.spells = [_spell(talk) for talk in call.talked]
+    live.rang = tuple(_leg(rang) for rang in call.rang)
+    live.spells = tuple(_spell(talk) for talk in call.talked)
     live.recordings = call.recordings
     live.answered_at = call.answered_at
     live.incomplete = call.incomplete
     for transfer in call.transfers:
         over = HandOver(transfer.kind, by=transfer.by, to=transfer.to, at=transfer.at)
         over.answered = transfer.answered
-        live.transfers.append(over)
+        live.transfers += (over,)
     return live
 
 
@@ -40,83 +47,157 @@ def _spell(talk: Talk) -> Spell:
     return spell
 
 
-def last_known(call: LiveCall) -> Instant:
+class Survey:
+    """Compares what we believe to live with what the PBX lists, and knows since when we heard nothing.
+
+    Without a gap a channel must be missing from two lists before it is believed dead: the first may be overtaking the
+    event that tells of its end.
+    """
+
+    __slots__ = ("_listing", "_lost_at")
+
+    def __init__(self) -> None:
+        self._listing: dict[str, tuple[ChannelListed, Role] | None] | None = None
+        self._lost_at: Instant | None = None
+
+    def lost(self, at: Instant) -> None:
+        """The link is gone, and with it a list that was being made."""
+        self._lost_at = at
+        self._listing = None
+
+    def begin(self) -> None:
+        """A list is being made."""
+        self._listing = {}
+
+    def born(self, channel: str) -> None:
+        """A channel that is born while the list is made lives, though it may not be on it."""
+        if self._listing is not None:
+            self._listing.setdefault(channel, None)
+
+    def gone(self, channel: str) -> None:
+        """A channel that ends while the list is made does not live, though it may be on it."""
+        if self._listing is not None:
+            self._listing.pop(channel, None)
+
+    def listed(self, registry: Registry, fact: ChannelListed, role: Role) -> None:
+        """A line of the list; outside of one, details about a channel that we know."""
+        if self._listing is None:
+            _detail(registry, fact)
+        else:
+            self._listing[fact.channel] = (fact, role)
+
+    def end(self, registry: Registry, at: Instant) -> None:
+        """The list is complete: bring channels, bridges and calls in line with it."""
+        listing, self._listing = self._listing, None
+        if listing is None:
+            return
+        gap = self._lost_at is not None
+        lost_at = self._lost_at if self._lost_at is not None else at
+        self._lost_at = None
+        _bury_missing(registry, listing.keys(), gap=gap, lost_at=lost_at, at=at)
+        _adopt(registry, [line for line in listing.values() if line is not None])
+        for call in registry.living():
+            if call.over():
+                ending.lose(registry, call, lost_at if call.channels else min(lost_at, _last_known(call)), now=at)
+            else:
+                _look_again(registry, call, at)
+
+    def booted(self, registry: Registry, fact: PbxBooted) -> None:
+        """A call that is older than the PBX is dead: the PBX crashed, or was restarted while we were not listening."""
+        if fact.since is None:
+            return
+        for call in registry.living():
+            if call.started_at < fact.since - _UPTIME_SLACK:
+                ended_at = self._lost_at if self._lost_at is not None else _last_known(call)
+                ending.lose(registry, call, ended_at, now=fact.at, crashed=True)
+
+
+def _last_known(call: LiveCall) -> Instant:
     """The latest moment of which we know that the call lived."""
     rang = [moment for leg in call.rang for moment in (leg.since, leg.until)]
     talked = [moment for spell in call.spells for moment in (spell.since, spell.until)]
     return max([call.started_at, *(moment for moment in (*rang, *talked) if moment is not None)])
 
 
-def reconcile(
-    registry: Registry,
-    listing: dict[str, ChannelListed | None],
-    roles: dict[str, Role],
-    *,
-    lost_at: Instant,
-    at: Instant,
-) -> list[LiveCall]:
-    """Bring channels and bridges in line with what the PBX lists as living; the calls that did not survive.
-
-    `lost_at` is when we heard the PBX last. Ids without a fact were born while the list was made.
-    """
-    vanished = [channel for channel in registry.channels.values() if not channel.gone and channel.id not in listing]
-    for channel in vanished:
-        registry.leave(channel)
-        registry.bury(channel, at)
-        for spell in channel.call.spells:
-            if spell.channel is channel and spell.until is None:
-                spell.until = lost_at
-    listed = [fact for fact in listing.values() if fact is not None]
-    listed.sort(key=lambda fact: fact.linked != fact.channel)  # roots first
-    channels = [_found(registry, fact, roles[fact.channel]) for fact in listed]
-    for channel, fact in zip(channels, listed, strict=True):
-        _place(registry, channel, fact)
-    _join_halves(channels)
-    calls = {id(call): call for call in registry.calls.values()}
-    dead = [call for call in calls.values() if call.live and call.over()]
-    for call in calls.values():
-        if call.live and call not in dead:
-            _look_again(registry, call, at)
-    return dead
-
-
-def _found(registry: Registry, fact: ChannelListed, role: Role) -> Channel:
+def _detail(registry: Registry, fact: ChannelListed) -> None:
+    """Status follows the list of channels and knows more: the number called, and the recording if asked."""
     channel = registry.channels.get(fact.channel)
-    if channel is None:
-        return _adopted(registry, fact, role)
-    match fact.state:
-        case ChannelState.UP if channel.up_at is None:
-            channel.up_at = fact.at
-        case ChannelState.RINGING:
-            channel.rang = True
-        case _:
-            pass
+    if channel is None or channel.gone:
+        return
+    call = channel.call
+    line = extension(fact.exten)
+    inbound = channel is call.client and call.direction is Direction.INBOUND
+    if call.adopted and inbound and line is not None and line != call.line:
+        call.line = line
+        registry.report(call)
+    if fact.recording is not None and channel.recording is None:
+        waiting.recording_named(registry, RecordingNamed(at=fact.at, channel=fact.channel, file=fact.recording))
+
+
+def _bury_missing(registry: Registry, listed: Container[str], *, gap: bool, lost_at: Instant, at: Instant) -> None:
+    for channel in list(registry.channels.values()):
+        if channel.gone or channel.id in listed:
+            channel.missing = False
+        elif not gap and not channel.missing:
+            channel.missing = True
+        else:
+            registry.leave(channel)
+            registry.bury(channel, at)
+            for spell in channel.call.spells:
+                if spell.channel is channel and spell.until is None:
+                    spell.until = lost_at
+
+
+def _adopt(registry: Registry, lines: list[tuple[ChannelListed, Role]]) -> None:
+    lines.sort(key=lambda line: line[0].linked != line[0].channel)  # roots first
+    waiting_half: dict[str, Channel] = {}
+    for fact, role in lines:
+        channel = registry.channels.get(fact.channel)
+        if channel is None:
+            channel = _adopted(registry, fact, role)
+        elif channel.gone:
+            continue
+        else:
+            _refresh(channel, fact)
+        if fact.bridge is None:
+            registry.leave(channel)
+        else:
+            registry.enter(channel, fact.bridge, holding=False)  # of one met here first the kind is not known
+        if fact.pair is not None and channel.other_half is None:
+            other = waiting_half.pop(fact.pair, None)
+            if other is None:
+                waiting_half[fact.pair] = channel
+            else:
+                channel.other_half, other.other_half = other, channel
+
+
+def _refresh(channel: Channel, fact: ChannelListed) -> None:
+    if fact.state is ChannelState.UP and channel.up_at is None:
+        channel.up_at = fact.at
+    channel.rang = channel.rang or fact.state is ChannelState.RINGING
     if channel.recording is None:
         channel.recording = fact.recording
-    return channel
 
 
 def _adopted(registry: Registry, fact: ChannelListed, role: Role) -> Channel:
     """A channel that we did not see being born, put into the call that it is linked to."""
     began = fact.born if fact.born is not None else fact.at
     call = registry.calls.get(fact.linked)
-    known = call is not None
     if call is None:
         call = registry.open_call(fact.linked, began)
         call.adopted = True
     root = fact.linked == fact.channel
     channel = Channel(fact.channel, call=call, role=role, endpoint=fact.endpoint, rung_by_us=not root)
     channel.up_at = fact.at if fact.state is ChannelState.UP else None
-    channel.rang = fact.state is ChannelState.RINGING
-    channel.recording = fact.recording
-    registry.channels[fact.channel] = channel
-    call.channels.append(channel)
+    _refresh(channel, fact)
+    registry.channels[channel.id] = channel
+    call.channels += (channel,)
     if root:
         _take_root(call, channel, fact)
     elif role is Role.TRUNK:
         channel.number = fact.number  # an outgoing channel's caller id is the number that was dialled
         if call.client is None and call.direction is not Direction.INBOUND:
-            _take_client(call, channel, known=known)
+            _take_client(call, channel)
     if not root and role in {Role.PHONE, Role.TRUNK} and channel is not call.client:
         _take_leg(call, channel, began)
     registry.report(call)
@@ -131,16 +212,16 @@ def _take_root(call: LiveCall, root: Channel, fact: ChannelListed) -> None:
         call.client = call.pivot = root
         if call.direction is None:
             call.direction = Direction.INBOUND
-            call.number, call.name, call.line = fact.number, fact.name, fact.exten
+            call.number, call.name, call.line = fact.number, fact.name, extension(fact.exten)
     elif root.role is Role.PHONE and call.caller is None:
         call.caller = root.endpoint
-        call.dialled = fact.exten
+        call.dialled = extension(fact.exten)
 
 
-def _take_client(call: LiveCall, channel: Channel, *, known: bool) -> None:
+def _take_client(call: LiveCall, channel: Channel) -> None:
     call.direction = Direction.OUTBOUND
     call.client = call.pivot = channel
-    if not known or call.number is None:
+    if call.number is None:
         call.number = channel.number
 
 
@@ -152,30 +233,9 @@ def _take_leg(call: LiveCall, channel: Channel, since: Instant) -> None:
             break
     else:
         leg = Leg(channel, channel.party, since)
-        call.rang.append(leg)
+        call.rang += (leg,)
     if channel.up_at is not None:
         leg.end(channel.up_at, RangResult.ANSWERED)
-
-
-def _place(registry: Registry, channel: Channel, fact: ChannelListed) -> None:
-    """Into the bridge that the list names. Of a bridge met here first, the kind is not known: say it mixes."""
-    if fact.bridge is None:
-        registry.leave(channel)
-    else:
-        registry.enter(channel, fact.bridge, holding=False)
-    if fact.kind is ChannelKind.LOCAL:
-        channel.pair = fact.pair
-
-
-def _join_halves(channels: list[Channel]) -> None:
-    waiting: dict[str, Channel] = {}
-    for channel in channels:
-        if channel.pair is not None and channel.other_half is None:
-            other = waiting.pop(channel.pair, None)
-            if other is None:
-                waiting[channel.pair] = channel
-            else:
-                channel.other_half, other.other_half = other, channel
 
 
 def _look_again(registry: Registry, call: LiveCall, at: Instant) -> None:
@@ -183,7 +243,7 @@ def _look_again(registry: Registry, call: LiveCall, at: Instant) -> None:
     if call.pivot is None:
         return
     known = len(call.spells)
-    regroup(registry, [call.pivot], at)
+    regroup(registry, (call.pivot,), at)
     if len(call.spells) > known:
         call.incomplete = True
         registry.report(call)

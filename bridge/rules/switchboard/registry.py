@@ -16,7 +16,7 @@ class Registry:
     A call is found under every id that it ever had: channels linked to any of them are its own.
     """
 
-    __slots__ = ("_grace", "_graves", "bridges", "calls", "channels", "dialling", "holding", "news", "stale")
+    __slots__ = ("_grace", "_graves", "bridges", "calls", "channels", "dialling", "holding", "news", "soon")
 
     def __init__(self, grace: float) -> None:
         self.channels: dict[str, Channel] = {}
@@ -27,8 +27,8 @@ class Registry:
         self.dialling: dict[str, LiveCall] = {}
         """By the end of the number: the calls that ring somebody outside at this moment."""
         self.news: list[LiveCall] = []
-        self.stale: list[LiveCall] = []
-        """Calls with small news, which can wait for the next tick."""
+        self.soon: dict[LiveCall, None] = {}
+        """Calls with small news, which can wait for the next tick, in order."""
         self._grace = grace
         self._graves: deque[tuple[Instant, Channel]] = deque()
 
@@ -37,11 +37,24 @@ class Registry:
         opened = self.calls[call] = LiveCall(call, started_at=at)
         return opened
 
+    def know(self, call: LiveCall) -> None:
+        """A call that was opened elsewhere, under each of its ids."""
+        for key in (call.id, *call.merged):
+            self.calls[key] = call
+
+    def living(self) -> list[LiveCall]:
+        """Every call that lives, once."""
+        return [call for key, call in self.calls.items() if key == call.id and call.live]
+
     def report(self, call: LiveCall) -> None:
         """Something happened to this call that is worth a new account of it."""
         if not call.fresh:
             call.fresh = True
             self.news.append(call)
+
+    def report_soon(self, call: LiveCall) -> None:
+        """Something small happened to it."""
+        self.soon[call] = None
 
     def enter(self, channel: Channel, bridge: str, *, holding: bool) -> None:
         """Put the channel into this bridge and out of any other."""
@@ -118,8 +131,8 @@ class Registry:
             leg = Leg(other.client, other.client.party, other.started_at)
             if other.client.up_at is not None:
                 leg.end(other.client.up_at, RangResult.ANSWERED)
-            into.rang.append(leg)
-        into.rang = sorted(into.rang + other.rang, key=lambda leg: leg.since)
+            into.rang += (leg,)
+        into.rang = tuple(sorted(into.rang + other.rang, key=lambda leg: leg.since))
         if other.revision:  # it was told as a call of its own
             self.report(into)
 
@@ -145,7 +158,7 @@ class Registry:
     def _forget(self, channel: Channel) -> None:
         self.channels.pop(channel.id, None)
         call = channel.call
-        call.channels.remove(channel)
+        call.channels = tuple([other for other in call.channels if other is not channel])
         for leg in call.rang:
             if leg.channel is channel:
                 leg.channel = None

@@ -48,8 +48,7 @@ def _begin(registry: Registry, call: LiveCall, person: Channel, at: Instant) -> 
         last.channel, last.until = person, None
     else:
         since = at if spell is not None else _picked_up_at(call, person, at)
-        call.spells.append(Spell(person, person.party, since))
-        call.spells.sort(key=lambda spell: spell.since)
+        call.spells = tuple(sorted((*call.spells, Spell(person, person.party, since)), key=lambda spell: spell.since))
         registry.report(call)
         if call.answered_at is None:
             call.answered_at = _answered_at(call, since)
@@ -97,7 +96,7 @@ def _settle_transfers(registry: Registry, call: LiveCall, person: Channel) -> No
     if asked is not None and asked.by == person.party:
         call.consulting = None
         asked.answered = False
-        call.transfers.append(asked)
+        call.transfers += (asked,)
         registry.report(call)
 
 
