@@ -1,9 +1,10 @@
 """Documents: our values as JSON text and back (how, says `codec`)."""
 
-import json
 import typing
 from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from bridge.model.call import Call, Utm
 from bridge.model.crm import Client
@@ -12,20 +13,17 @@ from bridge.model.events import CallStep, Event
 from bridge.store.codec import Turn, turns
 from bridge.store.errors import UnreadableDocument
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
-_loads = json.JSONDecoder().decode
-
 
 def _texts(hint: Any) -> tuple[Callable[[Any], str], Turn]:
     """Writer and reader of the text of one kind of document."""
     write, read = turns(hint)
 
     def text_of(value: Any) -> str:
-        return _dumps(value if write is None else write(value))
+        return orjson.dumps(value if write is None else write(value)).decode()
 
     def value_of(text: str) -> Any:
         try:
-            plain = _loads(text)
+            plain = orjson.loads(text)
             return plain if read is None else read(plain)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnreadableDocument(f"{type(error).__name__}: {error}") from error
