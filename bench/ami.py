@@ -36,8 +36,10 @@ TRUNKS = ("trunk", "trunkb")
 def recorded_stream() -> bytes:
     """All traces, the answers to the recorder's login taken off."""
     stream = b""
-    for path in sorted((ROOT / "tests/transcripts/asterisk").glob("*/*/ami*.txt.gz")):
+    for path in sorted((ROOT / "tests/transcripts/asterisk").glob("*/*/ami.txt.gz")):
         raw = gzip.decompress(path.read_bytes())
+        if b"Event: Shutdown" in raw:  # panoramisk would close and connect again
+            continue
         logged_in = raw.find(b"\r\n\r\n", raw.find(b"Event: SuccessfulAuth")) + 4
         stream += raw[logged_in:]
     return stream
@@ -77,6 +79,7 @@ class Ours:
                 fact = translate(message, now)
                 if fact is not None:
                     self.told += len(advance(fact))
+        self.told += len(self.board.tick(now + 1))
 
 
 class NoWire:
@@ -95,7 +98,6 @@ class Theirs:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.events = 0
         self.manager = Manager(loop=loop)
-        self.manager.connection_lost = lambda _reason: None  # the traces hold a Shutdown; it would connect again
         self.manager.register_event("*", self.count)
         self.protocol = AMIProtocol()
         self.protocol.connection_made(NoWire())

@@ -1,8 +1,5 @@
 """The traps of a PBX: what its channels do, and the one call that it is."""
 
-import gc
-import tracemalloc
-
 import pytest
 
 from bridge.model.call import Call, Direction, HungUpBy, MissedReason, Outcome, RangResult, TransferKind
@@ -1057,25 +1054,3 @@ def test_an_ended_call_is_forgotten_after_the_grace():
     pbx.waits(20)
     registry = pbx.board._registry
     assert (registry.channels, registry.calls, registry.bridges) == ({}, {}, {})
-
-
-def test_a_live_call_costs_at_most_two_kibibytes():
-    pbx = Pbx()
-    channels = []
-    gc.collect()
-    tracemalloc.start()
-    for number in range(1000):
-        client = pbx.call_comes_in(f"+4477009{number:05}", f"4420794{number:05}")
-        pbx.records(client, f"2026/11/22/in-101-+4477009{number:05}-20261122-021613-{client}.wav")
-        phone = pbx.rings("101", by=client)
-        pbx.answers(phone, client)
-        channels.append((client, phone))
-    pbx.told.clear()
-    pbx._linked.clear()
-    pbx._phones.clear()
-    pbx._bridge_of.clear()
-    channels.clear()
-    gc.collect()
-    used, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert used / 1000 <= 2048
