@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 from bridge.store.errors import StoreUnavailable
 from bridge.web.services import SourceStatus, Status
@@ -110,3 +111,10 @@ async def test_every_metric_has_help(house):
     names = set(re.findall(r"^# TYPE (callbridge_\w+)", text, re.MULTILINE))
     assert names
     assert names == set(re.findall(r"^# HELP (callbridge_\w+) \w", text, re.MULTILINE))
+
+
+async def test_every_metric_is_documented_and_every_documented_metric_exists(house):
+    text = (await house.ask("GET", "/metrics")).text
+    told = (Path(__file__).parents[2] / "docs" / "reference" / "web.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"callbridge_[a-z_]+", told.split("Worth an alert")[0]))
+    assert documented == set(re.findall(r"^# TYPE (callbridge_\w+) ", text, re.MULTILINE))
