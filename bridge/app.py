@@ -6,6 +6,7 @@ import secrets
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
 
@@ -30,6 +31,7 @@ from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import Store
 from bridge.store.errors import SchemaTooNew
+from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
 from bridge.web.app import make_app, make_runner
@@ -40,6 +42,8 @@ log = structlog.get_logger()
 
 GRACE_SECONDS = 10.0
 """How long a stop may take for what is begun; what is left stays in the journal."""
+JOURNAL_PAUSE_SECONDS = 0.05
+"""How often we look whether the journal's rest is handled, before a line is held."""
 KEY_FILE = "session.key"
 KEY_BYTES = 32
 
@@ -218,14 +222,20 @@ class Daemon:
                 await asyncio.wait((held.task,))
         for source_id, settings in wanted.items():
             if source_id not in self._lines:
-                await self._hold(settings)
+                line = AmiLine(settings, self._clock, SystemRandom().random, self._intake.accept)
+                hold = partial(self._hold, line, source_id)
+                task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
+                self._lines[source_id] = _HeldLine(line=line, settings=settings, task=task)
 
-    async def _hold(self, settings: AmiSettings) -> None:
-        line = AmiLine(settings, self._clock, SystemRandom().random, self._intake.accept)
-        async with self._store.reading() as conn:
-            line.resume([record.body for record in await live_calls(conn, settings.id)])
-        task = self._tasks.create_task(self._kept(f"ami {settings.id}", line.run))
-        self._lines[settings.id] = _HeldLine(line=line, settings=settings, task=task)
+    async def _hold(self, line: AmiLine, source_id: str) -> None:
+        """Go on where the journal ends: what it still holds of this PBX is handled first, or calls would begin twice."""
+        while True:
+            async with self._store.reading() as conn:
+                if not await anything_pending(conn, source_id):
+                    line.resume([record.body for record in await live_calls(conn, source_id)])
+                    break
+            await self._clock.sleep(JOURNAL_PAUSE_SECONDS)
+        await line.run()
 
     async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
         """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""

@@ -156,6 +156,16 @@ async def pending(
     return [_entry(row, fresh) for row in await conn.execute(_PENDING, {"count": limit})]
 
 
+_FIRST_OF_SOURCE = (
+    select(event.c.id).where(event.c.state == literally("pending"), event.c.source == bindparam("source")).limit(1)
+)
+
+
+async def anything_pending(conn: AsyncConnection, source: str) -> bool:
+    """Whether an event of this source is not handled yet."""
+    return (await conn.execute(_FIRST_OF_SOURCE, {"source": source})).first() is not None
+
+
 def _entry(row: Sequence[Any], fresh: Mapping[int, Event] = MappingProxyType({})) -> JournalEntry:
     id_, source, event_id, type_, lane, call_key, occurred_at, received_at, state, handled_at, problem, body = row
     known = fresh.get(id_)
