@@ -228,7 +228,7 @@ class Daemon:
                 self._lines[source_id] = _HeldLine(line=line, settings=settings, task=task)
 
     async def _hold(self, line: AmiLine, source_id: str) -> None:
-        """Go on where the journal ends: what it still holds of this PBX is handled first, or calls would begin twice."""
+        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice."""
         while True:
             async with self._store.reading() as conn:
                 if not await anything_pending(conn, source_id):
