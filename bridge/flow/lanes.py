@@ -266,7 +266,7 @@ def _told(known: Mapping[str, CallRecord], entries: Iterable[JournalEntry], comp
 async def _go_through(batch: Batch, horizon: Instant) -> None:
     """Facts and deadlines in the order in which they happened."""
     for place, told in enumerate(batch.told):
-        for record in batch.agenda.until(told.entry.received_at, batch.records, before=True):
+        for record in batch.agenda.until(min(told.entry.received_at, batch.now), batch.records, before=True):
             _settle(batch, record)
         try:
             take(batch, told)

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from sqlalchemy import text, update
 
 from bridge.flow.supervision import keep
@@ -101,17 +102,21 @@ async def test_a_call_that_cannot_be_judged_is_tried_again_later_and_holds_up_no
 
 async def test_while_the_disk_is_full_nothing_is_lost_and_afterwards_everything_is_made(office):
     await office.store_facts(missed(client_name="x" * 100_000))
-    async with office.store.writing() as conn:
-        pages = (await conn.execute(text("PRAGMA page_count"))).scalar_one()
-        await conn.execute(text(f"PRAGMA max_page_count = {pages}"))
+    await fill_disk(office, full=True)
     office.clock.advance(HOUR)
     with pytest.raises(StoreUnavailable):
         await office.work()
     assert await failed(office) == ()
-    async with office.store.writing() as conn:
-        await conn.execute(text("PRAGMA max_page_count = 1000000"))
+    await fill_disk(office, full=False)
     await office.work()
     assert len(await office.leads()) == 1
+
+
+async def fill_disk(office, *, full: bool) -> None:
+    """A full disk, as SQLite sees it: the file may not grow."""
+    async with office.store.writing() as conn:
+        pages = (await conn.execute(text("PRAGMA page_count"))).scalar_one()
+        await conn.execute(text(f"PRAGMA max_page_count = {pages if full else 1_000_000}"))
 
 
 @asynccontextmanager
@@ -151,6 +156,28 @@ async def test_lanes_are_woken_by_intake_and_by_the_clock(office):
         assert await office.leads() == ()
         office.clock.advance(3)
         await until(judged)
+
+
+async def test_the_lanes_wait_out_a_full_disk_and_say_so_once(office):
+    await office.store_facts(missed(client_name="x" * 100_000))
+    await fill_disk(office, full=True)
+    office.clock.advance(HOUR)
+
+    async def lost():
+        return office.lanes._outage.lost
+
+    async def judged():
+        return len(await office.leads()) == 1
+
+    with structlog.testing.capture_logs() as lines:
+        async with at_work(office):
+            await until(lost)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await fill_disk(office, full=False)
+            await until(judged)
+    told = [line["event"] for line in lines if line["event"].startswith("store.")]
+    assert told == ["store.lost", "store.recovered"]
 
 
 async def test_calls_that_were_due_while_the_bridge_was_down_are_judged_when_it_is_up_again(office):
