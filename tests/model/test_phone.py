@@ -1,10 +1,12 @@
 import subprocess
 import sys
 
+import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bridge.model import phone
 from bridge.model.phone import Hidden, PhoneNumber, Unusable, countries, lane_of, lookup_keys, mask, read_number
 
 
@@ -259,3 +261,38 @@ def test_reading_numbers_does_not_load_the_tables_of_towns_carriers_and_time_zon
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert "phonenumbers.phonenumberutil" in loaded
     assert not any(table in loaded for table in ("geodata", "carrierdata", "tzdata", "geocoder", "timezone"))
+
+
+ANY_E164 = st.builds(
+    lambda code, national: f"+{code}{national}",
+    st.sampled_from(sorted(phonenumbers.COUNTRY_CODE_TO_REGION_CODE)),
+    st.from_regex(r"[0-9]{3,12}", fullmatch=True),
+)
+
+
+def in_the_library_s_words(text):
+    try:
+        return phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+@given(ANY_E164)
+@example("+4407700900101")
+@example("+390236618300")
+@example("+393123456789")
+@example("+5215512345678")
+@example("+80012345678")
+def test_the_short_way_to_a_number_leads_where_the_long_one_does(text):
+    number = in_the_library_s_words(text)
+    assert phone._structure(text) == number
+    assert phone._valid(text) == (number is not None and phonenumbers.is_valid_number(number))
+
+
+def test_every_country_s_own_examples_are_valid_the_short_way_as_the_long():
+    for country in sorted(countries()):
+        for kind in phonenumbers.supported_types_for_region(country):
+            shown = phonenumbers.example_number_for_type(country, kind)
+            text = phonenumbers.format_number(shown, phonenumbers.PhoneNumberFormat.E164)
+            assert phone._structure(text) == phonenumbers.parse(text)
+            assert phone._valid(text) == phonenumbers.is_valid_number(shown), text
