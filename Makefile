@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lab bench clean
+.PHONY: run test check lab page faults bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
 	$(BIN)/bridge run --config config/demo.toml --simulate day
@@ -20,6 +20,13 @@ check: $(VENV)/.dev         ## format, lint, types, rings, dependencies
 
 lab: $(VENV)/.dev           ## real calls through a real Asterisk (needs root and Debian's packages)
 	tests/lab/run
+
+page: $(VENV)/.dev          ## the page in a real Chromium (installs Debian's, if there is none)
+	command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null
+	$(BIN)/pytest -p no:cacheprovider --timeout 120 tests/lab/page_in_a_browser.py
+
+faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments, for a minute or two
+	$(BIN)/pytest -p no:cacheprovider --timeout 300 tests/faults/*.py
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py

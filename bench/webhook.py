@@ -245,7 +245,7 @@ def main() -> None:
         rates: dict[str, list[float]] = {"callbridge": [], "bare": [], "bare, hasty": []}
         times: dict[str, list[float]] = {name: [] for name in rates}
         cpu: dict[str, list[float]] = {name: [] for name in rates}
-        with tempfile.TemporaryDirectory(dir=".") as home:
+        with tempfile.TemporaryDirectory(dir=".", prefix=".bench-") as home:
             for _ in range(wanted.rounds):
                 for name, measure in (
                     ("callbridge", lambda *a: ours(pathlib.Path(home).resolve(), *a)),

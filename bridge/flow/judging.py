@@ -25,6 +25,7 @@ from bridge.model.events import ChatRequested, FormSubmitted
 from bridge.model.situation import Occasion, Situation
 from bridge.rules import ledger
 from bridge.rules.decide import decide
+from bridge.rules.findings import outcome_of
 from bridge.rules.staff import employee_of, settings_subject, unknown_party
 from bridge.store.calls import CallRecord
 from bridge.store.records import NewVerdict
@@ -81,15 +82,6 @@ def settle(batch: Batch, record: CallRecord) -> None:
         batch.gave_up.add(judged.lane)
     if again and judged.body.recordings:
         _attach(batch, judged)
-
-
-def outcome_of(call: Call) -> Outcome:
-    """How the call ended, as it is judged: an inbound one was answered by a person, or missed for whatever reason."""
-    if call.answered or call.outcome is Outcome.ANSWERED:
-        return Outcome.ANSWERED
-    if call.direction is Direction.INBOUND or call.outcome in (None, Outcome.VOICEMAIL):
-        return Outcome.MISSED
-    return call.outcome
 
 
 def _brought_up(batch: Batch, before: CallRecord | None, told: Told, call: Call) -> CallRecord:
@@ -213,7 +205,7 @@ def _keep(batch: Batch, fact: str, call_id: str | None, occasion: Occasion, verd
     )
 
 
-def _corrected(batch: Batch, record: CallRecord, verdict: Verdict, outcome: Outcome) -> Verdict:
+def _corrected(batch: Batch, record: CallRecord, verdict: Verdict, outcome: Outcome | None) -> Verdict:
     """The verdict on a call that was judged before, less what must not happen twice, and what is void taken back."""
     effects: list[Effect] = []
     for effect in verdict.effects:

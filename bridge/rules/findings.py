@@ -116,7 +116,8 @@ def find(situation: Situation, matrix: Matrix) -> Findings:
         # While it goes on, the platform may still say who it is; then S3 must not have been taken for S5.
         first = last = Talker(party="", employee=None, seconds=call.talk_seconds)
     stranger = unknown_party(company, call)
-    answered = call.answered or call.outcome is Outcome.ANSWERED
+    outcome = outcome_of(call)
+    answered = outcome is Outcome.ANSWERED
     return Findings(
         situation=situation,
         company=company,
@@ -124,8 +125,8 @@ def find(situation: Situation, matrix: Matrix) -> Findings:
         match=matched,
         since=call.ended_at if call.ended_at is not None else situation.now,
         answered=answered,
-        outcome=_outcome(call, answered=answered),
-        missed_reason=missed_reason(situation, line) if not answered else None,
+        outcome=outcome,
+        missed_reason=missed_reason(situation, line) if outcome is not Outcome.FAILED and not answered else None,
         talkers=talkers,
         first=first,
         last=last,
@@ -158,11 +159,18 @@ def missed_reason(situation: Situation, line: Line | None) -> MissedReason | Non
     return reason
 
 
-def _outcome(call: Call, *, answered: bool) -> Outcome | None:
-    if answered:
+def outcome_of(call: Call) -> Outcome | None:
+    """How the call is judged; None while it goes on and nobody has answered.
+
+    An inbound call was answered by a person or missed, for whatever reason. One whose end nobody saw, and that nobody
+    had answered by then, stays FAILED: to call it missed would be invented.
+    """
+    if call.answered or call.outcome is Outcome.ANSWERED:
         return Outcome.ANSWERED
     if not call.ended:
         return None
+    if call.incomplete and call.outcome is Outcome.FAILED:
+        return Outcome.FAILED
     if call.direction is Direction.INBOUND or call.outcome in (None, Outcome.VOICEMAIL):
         return Outcome.MISSED
     return call.outcome

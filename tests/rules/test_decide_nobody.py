@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.model.call import Direction, Utm
+from bridge.model.call import Direction, Outcome, Utm
 from bridge.model.effects import AddNote, CountOnly, LogCall, OpenContact, OpenLead, OpenOrganisation
 from bridge.model.events import ChatRequested, FormSubmitted
 from bridge.model.situation import Occasion
@@ -177,3 +177,13 @@ def test_d19_form_chat_and_call_within_minutes_give_one_lead():
 
 def test_a_form_without_advertising_tags_says_none():
     assert "utm" not in effects(form(OPEN_LEAD, form=replace(FORM, utm=Utm())), AddNote)[0].text
+
+
+def test_a_call_whose_end_nobody_saw_is_not_invented_as_missed():
+    lost = replace(missed(), outcome=Outcome.FAILED, missed_reason=None, incomplete=True)
+    found = verdict(lost)
+    assert (found.scenario, found.effects, found.missed_reason) == (None, (), None)
+
+
+def test_a_call_that_was_missed_before_our_eyes_is_missed_though_its_beginning_was_not_seen():
+    assert verdict(replace(missed(), incomplete=True)).scenario == "S4"
