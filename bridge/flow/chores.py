@@ -1,4 +1,4 @@
-"""What has no hurry: calls that nobody ended are closed, employees who became known get their calls."""
+"""What has no hurry: calls nobody ended are closed, employees are mirrored, and credited once they are known."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from bridge.flow.sweeper import GIVE_UP_SECONDS, sweep
 from bridge.model.people import Company
 from bridge.store.engine import Store
 from bridge.store.errors import StoreUnavailable
+from bridge.store.staff import mirror_employees
 
 PAUSE_SECONDS = 600.0
 
@@ -34,7 +35,7 @@ class Chores:
         self._bulletin = bulletin
         self._wake = wake
         self._give_up_after = give_up_after
-        self._credited: Company | None = None  # it may have changed while we were down
+        self._known: Company | None = None  # it may have changed while we were down
         self._news = asyncio.Event()
         self._closed = False
 
@@ -64,9 +65,11 @@ class Chores:
 
         """
         company = self._company
-        if company is not self._credited:
+        if company is not self._known:
+            async with self._store.writing() as conn:
+                await mirror_employees(conn, company.employees.values())
             await credit_known_parties(self._store, self._clock, company, self._bulletin)
-            self._credited = company
+            self._known = company
         if await sweep(self._store, self._clock, self._give_up_after):
             self._wake()
 

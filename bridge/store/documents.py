@@ -10,6 +10,7 @@ from bridge.model.call import Call, Utm
 from bridge.model.crm import Client
 from bridge.model.effects import Verdict
 from bridge.model.events import CallStep, Event
+from bridge.model.people import Employee
 from bridge.store.codec import Turn, turns
 from bridge.store.errors import UnreadableDocument
 
@@ -39,6 +40,11 @@ _STEPS = _texts(tuple[CallStep, ...])
 _WORDS = _texts(tuple[str, ...])
 _UTM = _texts(Utm)
 _NONE, _NO_UTM, _NO_UTM_TEXT = "[]", Utm(), "{}"  # by far the most frequent ones
+
+
+def employee_text(person: Employee) -> str:
+    """The employee as configured; only written, for others to read."""
+    return orjson.dumps(person).decode()
 
 
 def event_text(event: Event) -> str:
