@@ -4,7 +4,7 @@
 outside number, a name or an extension that the PBX does not know is None.
 
 They are named tuples where everything else is a frozen dataclass, because a busy PBX makes thousands of them a second
-and a tuple is made in half the time. Give their fields by name all the same; tell them apart by class, not by `==`.
+and a tuple is made in half the time; so tell them apart by class, not by `==`. `at` and `channel` come first.
 """
 
 from enum import Enum

@@ -19,6 +19,7 @@ _BANNER = b"Asterisk Call Manager"
 _END = b"\r\n\r\n"
 _ODD_END = b"\r\n\n"  # CoreShowChannelMap of Asterisk 18.19 and 20.4 to 20.9 ends so (asterisk/asterisk#761)
 _EVENT = b"Event: "
+_NAME = len(_EVENT)
 _MAP = b"CoreShowChannelMap"
 _HEAD = 16  # bytes by which messages are told apart at first sight
 _MOST_HEADS = 512
@@ -222,13 +223,14 @@ class AmiStream:
         if len(data) > self._limits.frame:
             for frame in frames:
                 self._bound(frame)
-        messages = self._open_all(frames)
+        messages: list[AmiMessage] = []
+        self._open_all(frames, messages)
         self.skipped += max(len(frames) - len(messages), 0)
         return messages
 
-    def _open_all(self, frames: list[bytes]) -> list[AmiMessage]:
+    def _open_all(self, frames: list[bytes], messages: list[AmiMessage]) -> None:
         """Open the messages that somebody cares for. This loop sees every event of the PBX, hence its plain manner."""
-        messages: list[AmiMessage] = []
+        interest = self._interest
         sieves = self._sieves
         for frame in frames:
             head = frame[:_HEAD]
@@ -241,25 +243,19 @@ class AmiStream:
                 # If it is not found, it is spelled otherwise: whoever opens it will see.
                 if at >= skip and (frame[at : at + width] not in beginnings or not frame.startswith(begins, at)):
                     continue
-            self._open(frame, messages)
-        return messages
-
-    def _open(self, frame: bytes, messages: list[AmiMessage]) -> None:
-        """Open one message, or several that an odd ending glued together, if it is of interest."""
-        if frame[: len(_EVENT)] != _EVENT:
-            self._open_odd(frame, messages)
-            return
-        end = frame.find(b"\r", len(_EVENT))
-        name = frame[len(_EVENT) : end] if end > 0 else frame[len(_EVENT) :]
-        if self._interest is None or name in self._interest:
-            if len(frame) > _SMALL:
-                self._check(frame)
-            messages.append(AmiMessage(frame, name))
-        elif name.startswith(_MAP) and _ODD_END in frame:
-            for part in frame.split(_ODD_END):
-                self._open(part, messages)
-        else:
-            self._learn(frame[:_HEAD])
+            if frame.startswith(_EVENT):
+                end = frame.find(b"\r", _NAME)
+                name = frame[_NAME:end] if end > 0 else frame[_NAME:]
+                if interest is None or name in interest:
+                    if len(frame) > _SMALL:
+                        self._check(frame)
+                    messages.append(AmiMessage(frame, name))
+                elif name.startswith(_MAP) and _ODD_END in frame:
+                    self._open_all(frame.split(_ODD_END), messages)
+                else:
+                    self._learn(head)
+            else:
+                self._open_odd(frame, messages)
 
     def _learn(self, head: bytes) -> None:
         """Remember that messages which begin like this need not be opened, if none of interest begins so."""
@@ -271,13 +267,16 @@ class AmiStream:
     def _open_odd(self, frame: bytes, messages: list[AmiMessage]) -> None:
         """Open what does not begin with `Event: `: a response, extra blank lines, another spelling, or nothing."""
         frame = frame.lstrip(b"\r\n")
+        if frame.startswith(_EVENT):
+            self._open_all([frame], messages)
+            return
         lines = frame.split(b"\r\n")
         for place, line in enumerate(lines):
             key, colon, value = line.partition(b":")
             match key.lower() if colon else b"":
                 case b"event":
                     lines[place] = _EVENT + value.removeprefix(b" ")
-                    self._open(b"\r\n".join(lines[place:]), messages)
+                    self._open_all([b"\r\n".join(lines[place:])], messages)
                     return
                 case b"response":
                     rest = b"\r\n".join(lines[place:])

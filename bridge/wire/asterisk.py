@@ -241,7 +241,7 @@ def _channel_born(message: AmiMessage, at: Instant) -> ChannelFact | None:
 def _state_changed(message: AmiMessage, at: Instant) -> ChannelFact | None:
     channel = message.find_last(_UNIQUEID)
     state = _STATES.get(message.find(_CHANNEL_STATE) or "", ChannelState.OTHER)
-    return StateChanged(at=at, channel=channel, state=state) if channel else None
+    return StateChanged(at, channel, state) if channel else None
 
 
 def _caller_learned(message: AmiMessage, at: Instant) -> ChannelFact | None:
@@ -293,7 +293,7 @@ def _bridge_entered(message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 def _bridge_left(message: AmiMessage, at: Instant) -> ChannelFact | None:
     channel, bridge = message.find_last(_UNIQUEID), message.find(_BRIDGE_UNIQUEID)
-    return BridgeLeft(at=at, channel=channel, bridge=bridge) if channel and bridge else None
+    return BridgeLeft(at, channel, bridge) if channel and bridge else None
 
 
 def _halves_joined(message: AmiMessage, at: Instant) -> ChannelFact | None:
@@ -350,13 +350,13 @@ def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
         return None
     match name:
         case "MIXMONITOR_FILENAME":
-            return RecordingNamed(at=at, channel=channel, file=_below(value, "monitor"))
+            return RecordingNamed(at, channel, _below(value, "monitor"))
         case "VM_MESSAGEFILE":
             return VoicemailNamed(at=at, channel=channel, file=_below(value, "voicemail"))
         case "VMSTATUS":
             return VoicemailEnded(at=at, channel=channel, left=value == "SUCCESS")
         case "FROM_DID":
-            return LineTold(at=at, channel=channel, line=value)
+            return LineTold(at, channel, value)
         case "QUEUESTATUS":
             return NobodyThere(at=at, channel=channel, in_queue=True) if value in _NO_MEMBERS else None
         case "DIALSTATUS":
@@ -395,7 +395,7 @@ def _cdr(message: AmiMessage, at: Instant) -> ChannelFact | None:
         or not file.lower().endswith((".wav", ".wav49", ".mp3", ".gsm", ".ogg", ".opus", ".ulaw"))
     ):
         return None
-    return RecordingNamed(at=at, channel=channel, file=_below(file, "monitor"), written_later=True)
+    return RecordingNamed(at, channel, _below(file, "monitor"), written_later=True)
 
 
 def _originated(message: AmiMessage, at: Instant) -> ChannelFact | None:
@@ -407,12 +407,12 @@ def _originated(message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 def _hangup_asked(message: AmiMessage, at: Instant) -> ChannelFact | None:
     channel = message.find_last(_UNIQUEID)
-    return HangupAsked(at=at, channel=channel) if channel else None
+    return HangupAsked(at, channel) if channel else None
 
 
 def _hung_up(message: AmiMessage, at: Instant) -> ChannelFact | None:
     channel = message.find_last(_UNIQUEID)
-    return ChannelHungUp(at=at, channel=channel, cause=_cause(message)) if channel else None
+    return ChannelHungUp(at, channel, _cause(message)) if channel else None
 
 
 def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:

@@ -819,6 +819,51 @@ def test_who_gives_up_dialling_cancelled():
     assert (pbx.call.outcome, pbx.call.hung_up_by) == (Outcome.CANCELLED, HungUpBy.EMPLOYEE)
 
 
+def test_who_hangs_up_on_the_busy_tone_cancelled_nothing():
+    pbx = Pbx()
+    phone = pbx.phone_dials("101", "07700900200")
+    outside = pbx.rings("trunk", by=phone, number="07700900200")
+    pbx.asks_to_end(outside)
+    pbx.stops_ringing(outside, DialStatus.BUSY, cause=17)
+    pbx.hangs_up(phone)
+    assert (pbx.call.outcome, pbx.call.hung_up_by) == (Outcome.BUSY, HungUpBy.EMPLOYEE)
+
+
+def test_a_colleague_who_is_busy_is_busy():
+    pbx = Pbx()
+    caller = pbx.phone_dials("101", "102")
+    pbx.stops_ringing(pbx.rings("102", by=caller), DialStatus.BUSY, cause=17)
+    pbx.hangs_up(caller)
+    assert (pbx.call.direction, pbx.call.outcome) == (Direction.INTERNAL, Outcome.BUSY)
+
+
+def test_an_agent_who_is_logged_in_for_hours_serves_one_client_after_the_other():
+    pbx = Pbx()
+    agent = pbx.phone_dials("101", "*20")
+    pbx.up(agent)
+    pbx.joins(agent, holding=True)
+    for number in range(3):
+        pbx.waits(600)
+        client = pbx.call_comes_in(f"+4477009001{number:02}")
+        pbx.up(client)
+        room = pbx.joins(client)
+        pbx.joins(agent, bridge=room)
+        pbx.waits(60)
+        pbx.leaves(agent)
+        pbx.hangs_up(client)
+        pbx.joins(agent, holding=True)
+    assert [(parties(call), round(call.talk_seconds)) for call in pbx.calls] == [(["101"], 60)] * 3
+
+
+def test_a_clock_that_is_set_back_makes_no_negative_call():
+    pbx = Pbx()
+    client, phone = answered_call(pbx)
+    pbx.now -= 3600
+    pbx.hangs_up(client, phone)
+    assert pbx.call.talk_seconds == 0
+    assert pbx.call.talked[0].until == pbx.call.talked[0].since
+
+
 def test_click_to_call_rings_the_agent_then_the_client():
     pbx = Pbx()
     agent = pbx.born("101", number="101", exten="s")

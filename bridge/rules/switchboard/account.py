@@ -95,10 +95,13 @@ def judge(call: LiveCall) -> tuple[Outcome, MissedReason | None]:
 
 
 def _how_it_failed(call: LiveCall) -> tuple[Outcome, MissedReason | None]:
-    """Why the outside was not reached: the last try counts (a second carrier may have been tried after the first)."""
-    if call.hung_up_by is HungUpBy.EMPLOYEE:
-        return Outcome.CANCELLED, None
+    """Why the outside was not reached: the last try counts (a second carrier may have been tried after the first).
+
+    Who hangs up after the outside has refused, because he hears the busy tone, cancelled nothing.
+    """
     client = call.client
+    if call.hung_up_by is HungUpBy.EMPLOYEE and (client is None or client.status in {None, DialStatus.CANCEL}):
+        return Outcome.CANCELLED, None
     if client is None:
         return Outcome.FAILED, None
     if client.status is DialStatus.BUSY or client.cause in _DECLINED:
@@ -109,13 +112,11 @@ def _how_it_failed(call: LiveCall) -> tuple[Outcome, MissedReason | None]:
 
 
 def _how_it_failed_inside(call: LiveCall) -> tuple[Outcome, MissedReason | None]:
+    if call.rang and all(leg.result is RangResult.BUSY for leg in call.rang):
+        return Outcome.BUSY, None
     if call.hung_up_by is HungUpBy.EMPLOYEE:
         return Outcome.CANCELLED, None
-    if not call.rang:
-        return Outcome.FAILED, None
-    if all(leg.result is RangResult.BUSY for leg in call.rang):
-        return Outcome.BUSY, None
-    return Outcome.MISSED, MissedReason.NO_ANSWER
+    return (Outcome.MISSED, MissedReason.NO_ANSWER) if call.rang else (Outcome.FAILED, None)
 
 
 def _why_missed(call: LiveCall) -> MissedReason:

@@ -73,10 +73,9 @@ def hung_up(registry: Registry, fact: ChannelHungUp) -> None:
 
 
 def _end(registry: Registry, call: LiveCall, at: Instant) -> None:
-    call.ended_at = at
+    call.ended_at = max(at, call.answered_at or call.started_at)  # a clock may be set back
     for spell in call.spells:
-        if spell.until is None:
-            spell.until = at
+        spell.end(at)
     for over in call.transfers:
         over.answered = bool(over.answered)
     if call.consulting is not None:
@@ -99,7 +98,7 @@ def lose(registry: Registry, call: LiveCall, at: Instant, *, now: Instant, crash
         if not channel.gone:
             registry.leave(channel)
             registry.bury(channel, now)
-    call.ended_at = max(at, call.started_at)
+    call.ended_at = max(at, call.answered_at or call.started_at)
     call.incomplete = True
     call.crashed = crashed
     call.unseen_end = call.answered_at is None
@@ -107,8 +106,7 @@ def lose(registry: Registry, call: LiveCall, at: Instant, *, now: Instant, crash
         if leg.until is None:
             leg.until = max(at, leg.since)
     for spell in call.spells:
-        if spell.until is None:
-            spell.until = max(at, spell.since)
+        spell.end(at)
     call.consults = None
     registry.dials_no_more(call)
     registry.report(call)

@@ -144,8 +144,8 @@ def _bury_missing(registry: Registry, listed: Container[str], *, gap: bool, lost
             registry.leave(channel)
             registry.bury(channel, at)
             for spell in channel.call.spells:
-                if spell.channel is channel and spell.until is None:
-                    spell.until = lost_at
+                if spell.channel is channel:
+                    spell.end(lost_at)
 
 
 def _adopt(registry: Registry, lines: list[tuple[ChannelListed, Role]]) -> None:

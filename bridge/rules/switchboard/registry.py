@@ -1,11 +1,13 @@
 """Every channel, bridge and call that lives or died lately, and the news of them."""
 
+import re
 from collections import deque
 
 from bridge.model.call import Direction, RangResult
 from bridge.model.moment import Instant
 from bridge.rules.switchboard.live import Bridge, Channel, Leg, LiveCall, Role
 
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _TAIL = 6
 """Digits by which numbers are looked up; a shorter number is an extension."""
 
@@ -94,7 +96,7 @@ class Registry:
 
         It is told by both numbers at once: the number that we show calls the number that we ring.
         """
-        tail = _tail(call.line)
+        tail = _tail(call.line) if self.dialling else None
         out = self.dialling.get(tail) if tail is not None else None
         if out is None or not out.live:
             return None
@@ -171,7 +173,7 @@ class Registry:
 
 def _digits(number: str | None) -> str:
     """The digits without prefixes that differ from one spelling to the next (+, 00, 0)."""
-    return "".join(sign for sign in number or "" if sign.isdecimal()).lstrip("0")
+    return _NO_DIGITS.sub("", number).lstrip("0") if number is not None else ""
 
 
 def _tail(number: str | None) -> str | None:

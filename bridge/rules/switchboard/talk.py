@@ -11,25 +11,24 @@ from bridge.rules.switchboard.registry import Registry, is_person
 
 def regroup(registry: Registry, moved: Iterable[Channel], at: Instant) -> None:
     """Look again at everybody who hears one of these channels, after one of them came or went."""
-    seen: set[str] = set()
+    seen: list[Channel] = []
     for channel in moved:
-        if channel.id in seen:
+        if channel in seen:
             continue
         group = channel.reach()
-        if len(group) > 1:
-            seen.update(member.id for member in group)
+        seen += group
         for member in group:
-            if member.call.pivot is member and member.call.ended_at is None:
-                _settle(registry, member, group, at)
+            call = member.call
+            if call.pivot is member and call.ended_at is None:
+                _settle(registry, call, group, at)
 
 
-def _settle(registry: Registry, pivot: Channel, group: list[Channel], at: Instant) -> None:
+def _settle(registry: Registry, call: LiveCall, group: list[Channel], at: Instant) -> None:
     """Begin and end spells so that they are those of the persons in the pivot's group."""
-    call = pivot.call
-    persons = [member for member in group if member is not pivot and is_person(member)]
+    persons = [member for member in group if member is not call.pivot and is_person(member)]
     for spell in call.spells:
         if spell.until is None and spell.channel is not None and spell.channel not in persons:
-            spell.until = at
+            spell.end(at)
     for person in persons:
         if person.call is not call and call.client is not None and person.call.client is None:
             registry.join(call, person.call)  # a pick-up, a fetch from parking, a consultation, a conference
