@@ -1,1 +1,0 @@
-"""Where work lands: one module per CRM."""

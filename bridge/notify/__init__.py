@@ -1,1 +1,0 @@
-"""How people hear: one module per channel."""
