@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from bridge.store import driver
 from bridge.store.errors import StoreCorrupt, StoreError, StoreUnavailable
 from bridge.store.integrity import require_sound
 from bridge.store.place import Place, SoleUse, place_of, prepare_file
@@ -169,7 +170,12 @@ def _sqlite_engine(place: Place, *, connections: int, begin: str, pragmas: tuple
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None, "cached_statements": 256},
+        connect_args={
+            "async_creator_fn": driver.connect,
+            "timeout": BUSY_SECONDS,
+            "isolation_level": None,
+            "cached_statements": 256,
+        },
     )
 
     def prepare(connection: Any, _record: object) -> None:
