@@ -594,6 +594,35 @@ def test_a_transfer_by_feature_code_that_is_taken_back_is_unanswered():
     assert parties(pbx.call) == ["101"]
 
 
+def test_a_client_who_hangs_up_during_a_consultation_was_not_handed_on():
+    pbx = Pbx()
+    client, phone = answered_call(pbx)
+    feature_consultation(pbx, client, phone)
+    pbx.hangs_up(client, phone)
+    assert transfers(pbx.call) == [(TransferKind.ATTENDED, "101", "102", False)]
+    assert pbx.call.hung_up_by is HungUpBy.CLIENT
+
+
+def test_two_clients_whom_an_agent_joins_stay_two_calls():
+    pbx = Pbx()
+    one, phone = answered_call(pbx)
+    pbx.holds(phone)
+    other = pbx.call_comes_in("+447700900102")
+    second = pbx.rings("101", by=other)
+    pbx.answers(second, other)
+    pbx.leaves(phone)
+    pbx.leaves(second)
+    pbx.joins(one, bridge=pbx._bridge_of[other])
+    pbx.attended(phone, second, other)
+    pbx.gone(phone)
+    pbx.gone(second)
+    pbx.hangs_up(one, other)
+    assert [(call.raw_number, parties(call), call.outcome) for call in pbx.calls] == [
+        (CLIENT, ["101"], Outcome.ANSWERED),
+        ("+447700900102", ["101"], Outcome.ANSWERED),
+    ]
+
+
 def test_a_transferer_who_hangs_up_while_it_rings_hands_on_blindly():
     pbx = Pbx()
     client, phone = answered_call(pbx)
@@ -881,6 +910,34 @@ def test_click_to_call_rings_the_agent_then_the_client():
     )
     assert pbx.call.answered_at is not None
     assert pbx.call.answered_at > pbx.call.started_at + 5 * STEP
+
+
+def test_the_number_of_a_click_to_call_may_be_told_after_the_dialling():
+    pbx = Pbx()
+    agent = pbx.born("101", number="101", exten="s")
+    pbx.dials(None, agent)
+    pbx.up(agent)
+    pbx.rings("trunk", by=agent, number="9907700900200")
+    pbx.originated(agent, "07700900200")
+    assert pbx.call.raw_number == "07700900200"
+
+
+def test_linked_ids_that_become_one_make_one_call():
+    pbx = Pbx()
+    client = pbx.call_comes_in()
+    session = pbx.phone_dials("103", "*8")
+    pbx.says(BridgeEntered(at=pbx.now, channel=session, bridge="b", linked=client))
+    pbx.hangs_up(client, session)
+    assert pbx.call.merged == (f"pbx/{session}",)
+
+
+def test_states_that_say_nothing_are_passed_over():
+    pbx = Pbx()
+    client = pbx.call_comes_in()
+    pbx.says(StateChanged(at=pbx.now, channel=client, state=ChannelState.OTHER))
+    pbx.says(StateChanged(at=pbx.now, channel=client, state=ChannelState.CALLING))
+    pbx.waits(1)
+    assert pbx.call.direction is Direction.INBOUND
 
 
 def test_click_to_call_that_the_agent_does_not_answer_reached_no_client():

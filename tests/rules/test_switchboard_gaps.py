@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bridge.model.call import Call, Direction, HungUpBy, MissedReason, Outcome, RangResult
 from bridge.model.channels import (
     BridgeLeft,
     ChannelKind,
     ChannelState,
     DialStatus,
+    PbxBooted,
     PbxStopped,
     SnapshotBegun,
     SnapshotEnded,
@@ -253,6 +256,24 @@ def test_a_pbx_that_has_been_up_all_the_time_did_not_crash():
     assert not pbx.call.ended
 
 
+def test_a_pbx_that_does_not_say_how_long_it_is_up_crashed_nothing():
+    pbx, client, phone = talking()
+    pbx.link_lost()
+    pbx.says(PbxBooted(at=pbx.now, since=None))
+    pbx.lists(client, phone)
+    assert not pbx.call.ended
+
+
+def test_a_channel_that_is_listed_after_its_end_stays_dead():
+    pbx, client, phone = talking()
+    pbx.hangs_up(client, phone)
+    pbx.lists(client, phone)
+    pbx.says(pbx.listed(client, recording="late.wav"))
+    pbx.waits(1)
+    assert pbx.board.live_calls() == ()
+    assert pbx.call.recordings == ()
+
+
 def test_a_pbx_that_stops_in_good_order_leaves_no_call_behind():
     pbx, _client, _phone = ringing()
     pbx.says(PbxStopped(at=pbx.now))
@@ -298,6 +319,43 @@ def test_a_phone_that_rings_on_after_our_restart_is_the_same_attempt():
         ("101", before.call.rang[0].since, RangResult.NO_ANSWER)
     ]
     assert (pbx.call.outcome, pbx.call.missed_reason) == (Outcome.MISSED, MissedReason.NO_ANSWER)
+
+
+def outbound(*, mobile: bool = False) -> tuple[Pbx, list[str]]:
+    """101 talks with 07700900200; or the mobile of a colleague, to whom he handed the client."""
+    pbx = Pbx()
+    phone = pbx.phone_dials("101", "07700900200")
+    outside = pbx.rings("trunk", by=phone, number="07700900200")
+    pbx.answers(outside, phone)
+    if not mobile:
+        return pbx, [phone, outside]
+    pbx.blind(phone, outside, "07700900555")
+    pbx.leaves(outside)
+    pbx.gone(phone)
+    colleague = pbx.rings("trunk", by=outside, number="07700900555")
+    pbx.answers(colleague, outside)
+    return pbx, [colleague, outside]
+
+
+@pytest.mark.parametrize("mobile", [False, True])
+def test_an_outbound_call_goes_on_after_our_own_restart(mobile: bool):
+    before, channels = outbound(mobile=mobile)
+    pbx = after_restart(before.call)
+    pbx._phones, pbx._linked, pbx._bridge_of = before._phones, before._linked, before._bridge_of
+    numbers = ["07700900555", "07700900200"] if mobile else [None, "07700900200"]
+    pbx.says(SnapshotBegun(at=pbx.now))
+    for channel, number in zip(channels, numbers, strict=True):
+        pbx.says(pbx.listed(channel, number=number))
+    pbx.says(SnapshotEnded(at=pbx.now))
+    pbx.hangs_up(channels[1], channels[0])
+    assert (pbx.call.raw_number, pbx.call.outcome, pbx.call.hung_up_by) == (
+        "07700900200",
+        Outcome.ANSWERED,
+        HungUpBy.CLIENT,
+    )
+    assert parties(pbx.call) == parties(before.call)
+    assert not pbx.call.incomplete
+    assert [transfer.answered for transfer in pbx.call.transfers] == [True] * mobile
 
 
 def test_a_call_that_ended_while_we_were_down_is_closed_with_what_was_known():

@@ -262,8 +262,13 @@ def test_heads_of_noise_are_not_learned_without_end():
     assert len(stream._sieves) <= 600
 
 
+def test_a_message_shows_what_it_holds():
+    (message,) = connected().receive(event("Hold", Uniqueid="1.1"))
+    assert repr(message) == "<AmiMessage {'Event': 'Hold', 'Privilege': 'call,all', 'Uniqueid': '1.1'}>"
+
+
 @pytest.mark.parametrize(
-    "greeting", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail\r\n", b"\x16\x03"]
+    "greeting", [b"Asterisk\r\n", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail\r\n", b"\x16\x03"]
 )
 def test_whoever_greets_otherwise_is_no_manager_port(greeting: bytes):
     with pytest.raises(AmiProtocolError, match="not an Asterisk manager port"):

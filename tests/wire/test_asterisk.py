@@ -124,6 +124,14 @@ def test_a_new_channel_of_the_outside_carries_number_name_and_did():
     )
 
 
+@pytest.mark.parametrize(
+    ("escaped", "name"),
+    [("O\\'Brien", "O'Brien"), ('\\"Jo\\"', '"Jo"'), ("a\\\\nb", "a\\nb"), ("a\\nb", "a\nb"), ("tail\\\\", "tail\\")],
+)
+def test_names_are_unescaped(escaped: str, name: str):
+    assert born(CallerIDName=escaped).name == name
+
+
 @pytest.mark.parametrize("unknown", ["<unknown>", "", "<null>"])
 def test_what_the_pbx_does_not_know_is_none(unknown: str):
     fact = born(CallerIDNum=unknown, CallerIDName=unknown, Exten=unknown)

@@ -99,14 +99,12 @@ def _how_it_failed(call: LiveCall) -> tuple[Outcome, MissedReason | None]:
 
     Who hangs up after the outside has refused, because he hears the busy tone, cancelled nothing.
     """
-    client = call.client
-    if call.hung_up_by is HungUpBy.EMPLOYEE and (client is None or client.status in {None, DialStatus.CANCEL}):
+    status, cause = (call.client.status, call.client.cause) if call.client is not None else (None, 0)
+    if call.hung_up_by is HungUpBy.EMPLOYEE and status in {None, DialStatus.CANCEL}:
         return Outcome.CANCELLED, None
-    if client is None:
-        return Outcome.FAILED, None
-    if client.status is DialStatus.BUSY or client.cause in _DECLINED:
+    if status is DialStatus.BUSY or cause in _DECLINED:
         return Outcome.BUSY, None
-    if client.status in {DialStatus.CONGESTION, DialStatus.UNAVAILABLE} or client.cause in _NOT_REACHABLE:
+    if status in {DialStatus.CONGESTION, DialStatus.UNAVAILABLE} or cause in _NOT_REACHABLE:
         return Outcome.FAILED, None
     return Outcome.MISSED, MissedReason.NO_ANSWER
 

@@ -196,7 +196,7 @@ def _adopted(registry: Registry, fact: ChannelListed, role: Role) -> Channel:
         _take_root(call, channel, fact)
     elif role is Role.TRUNK:
         channel.number = fact.number  # an outgoing channel's caller id is the number that was dialled
-        if call.client is None and call.direction is not Direction.INBOUND:
+        if call.direction is not Direction.INBOUND and _may_be_client(call, channel):
             _take_client(call, channel)
     if not root and role in {Role.PHONE, Role.TRUNK} and channel is not call.client:
         _take_leg(call, channel, began)
@@ -208,7 +208,7 @@ def _take_root(call: LiveCall, root: Channel, fact: ChannelListed) -> None:
     call.root = root
     if call.pivot is None:
         call.pivot = root
-    if root.role is Role.TRUNK:
+    if root.role is Role.TRUNK and call.direction is not Direction.OUTBOUND:
         call.client = call.pivot = root
         if call.direction is None:
             call.direction = Direction.INBOUND
@@ -216,6 +216,11 @@ def _take_root(call: LiveCall, root: Channel, fact: ChannelListed) -> None:
     elif root.role is Role.PHONE and call.caller is None:
         call.caller = root.endpoint
         call.dialled = extension(fact.exten)
+
+
+def _may_be_client(call: LiveCall, channel: Channel) -> bool:
+    """The first trunk that was rung, or the one with the number of the call: another may be a mobile of ours."""
+    return call.client is None or (channel.number == call.number and call.client.number != call.number)
 
 
 def _take_client(call: LiveCall, channel: Channel) -> None:
