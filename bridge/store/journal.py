@@ -26,7 +26,7 @@ from bridge.store.documents import event_text, read_event
 from bridge.store.errors import UnreadableDocument
 from bridge.store.pages import Order, Page, page
 from bridge.store.schema import call, event, quarantine
-from bridge.store.statements import by_value, in_pieces, insert_for, literally, rows_for
+from bridge.store.statements import BulkInsert, by_value, in_pieces, literally, rows_for
 
 TYPES: dict[type, str] = {
     CallRinging: "call.ringing",
@@ -120,26 +120,30 @@ async def append(conn: AsyncConnection, entries: Sequence[NewEntry]) -> int:
 
 async def append_new(conn: AsyncConnection, entries: Sequence[NewEntry]) -> dict[tuple[str, str], int]:
     """Store the events; gives the id of each new one by its (source, event_id), for a commit shared by many senders."""
-    if not entries:
-        return {}
-    statement = insert_for(conn, event).on_conflict_do_nothing().returning(event.c.id, event.c.source, event.c.event_id)
-    stored = await conn.execute(statement, [_new_row(entry) for entry in entries])
+    stored = await _INSERT.run(conn, [_new_row(entry) for entry in entries])
     return {(source, event_id): id_ for id_, source, event_id in stored}
 
 
-def _new_row(entry: NewEntry) -> dict[str, Any]:
+_INSERT = BulkInsert(
+    event,
+    ("source", "event_id", "type", "lane", "call_key", "occurred_at", "received_at", "body", "state"),
+    returning=("id", "source", "event_id"),
+)
+
+
+def _new_row(entry: NewEntry) -> tuple[Any, ...]:
     fact = entry.event
-    return {
-        "source": fact.source,
-        "event_id": fact.event_id,
-        "type": TYPES[type(fact)],
-        "lane": entry.lane,
-        "call_key": None if isinstance(fact, FormSubmitted | ChatRequested) else fact.call_key,
-        "occurred_at": fact.occurred_at,
-        "received_at": fact.received_at,
-        "body": event_text(fact),
-        "state": "pending",
-    }
+    return (
+        fact.source,
+        fact.event_id,
+        TYPES[type(fact)],
+        entry.lane,
+        None if isinstance(fact, FormSubmitted | ChatRequested) else fact.call_key,
+        fact.occurred_at,
+        fact.received_at,
+        event_text(fact),
+        EntryState.PENDING.value,
+    )
 
 
 _PENDING = select(*_COLUMNS).where(event.c.state == literally("pending")).order_by(event.c.id).limit(bindparam("count"))

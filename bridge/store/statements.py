@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Table, TableClause, bindparam, column, literal_column, table, update
@@ -13,6 +14,8 @@ from sqlalchemy.sql.elements import ColumnElement
 K = TypeVar("K")
 CHUNK = 1024
 """The longest list in one statement: well under what both databases take (32 766), and a page of memory at most."""
+ROWS_AT_ONCE = 128
+"""The most rows in one statement."""
 
 
 def insert_for(connection: AsyncConnection, into: Table) -> Any:
@@ -93,14 +96,43 @@ class BulkUpdate:
         return self._text[dialect.name]
 
 
-def in_pieces(keys: Collection[K]) -> Iterator[list[K]]:
-    """The keys in lists of at most CHUNK, each filled up with its last key to a power of two.
+class BulkInsert:
+    """Inserts many rows of one table, all in one statement, and gives `returning` of those that were new.
+
+    Known rows stay as they are, so it does no harm that the last row fills the statement up (see `in_pieces`).
+    """
+
+    def __init__(self, into: Table, columns: Sequence[str], *, returning: Sequence[str]) -> None:
+        self._table = into
+        self._columns = list(columns)
+        self._returning = list(returning)
+        self._texts: dict[tuple[str, int], str] = {}
+
+    async def run(self, conn: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Insert the rows, whose values stand in the order of `columns`."""
+        new: list[tuple[Any, ...]] = []
+        for piece in in_pieces(rows, ROWS_AT_ONCE):
+            text = self._texts.get((conn.dialect.name, len(piece))) or self._compile(conn.dialect, len(piece))
+            new += (await conn.exec_driver_sql(text, tuple(chain.from_iterable(piece)))).all()
+        return new
+
+    def _compile(self, dialect: Dialect, rows: int) -> str:
+        # The same table with its columns in our order: parameters stand in the order of the table's columns.
+        parts = (column(name, self._table.c[name].type) for name in (*self._columns, *self._returning))
+        same = table(self._table.name, *{part.name: part for part in parts}.values())
+        statement = _insert_in(dialect, same).values([dict.fromkeys(self._columns)] * rows).on_conflict_do_nothing()
+        given = statement.returning(*(same.c[name] for name in self._returning))
+        return self._texts.setdefault((dialect.name, rows), str(given.compile(dialect=dialect)))
+
+
+def in_pieces(keys: Collection[K], longest: int = CHUNK) -> Iterator[list[K]]:
+    """The keys in lists of at most `longest`, each filled up with its last key to a power of two.
 
     A statement with a list has one text per length; so there are eleven of them, and both drivers keep them prepared.
     """
     every = list(keys)
-    for start in range(0, len(every), CHUNK):
-        piece = every[start : start + CHUNK]
+    for start in range(0, len(every), longest):
+        piece = every[start : start + longest]
         yield piece + piece[-1:] * ((1 << (len(piece) - 1).bit_length()) - len(piece))
 
 
