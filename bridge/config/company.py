@@ -252,7 +252,11 @@ def _chosen(sections: Sections, role: Role, chosen: str | None, found: Findings)
     for name, given in (("active", employee.section.active), ("assignable", employee.section.assignable)):
         if not given:
             place = found.place((*employee.key, name))
-            found.add(key, f"{place} is false, so he gets no tasks; name somebody else or make it true", chosen)
+            trouble = f"{place} is false, so he gets no tasks"
+            if role is Role.TOP:
+                found.add(key, f"{trouble}; name somebody else or make it true", chosen)
+            else:
+                found.warn(key, f"{trouble} and {chosen}'s go to policy.top (D17); name somebody else")
     if employee.section.role != role:
         found.warn(key, f"{chosen}'s role is {employee.section.role}, not {role}: {found.place(employee.key)}")
     return chosen

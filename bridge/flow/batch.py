@@ -31,9 +31,9 @@ class Batch:
     """One batch. `matrix` is the current one, `matrices` has every version that a call of the batch began with.
 
     `records` are the calls by their own keys, `clients` by their lanes. `blocked` has the lookup keys of this batch
-    that are blocked, `put_off` is how many facts wait for the next one, `gave_up` are the lanes whose client gave up
-    early within the last hour (D12). `settings_tasks` are the open ones by what they are about: calls of several
-    clients share them. `forgotten` and `forgotten_calls` are what the journal must not keep the number of.
+    that are blocked, `put_off` is how many facts wait for the next one. `gave_up` has by lane the calls in which the
+    client gave up early, and when each began (D12). `settings_tasks` are the open ones by what they are about: calls
+    of several clients share them. `forgotten` and `forgotten_calls` are what the journal must not keep the number of.
     """
 
     company: Company
@@ -45,7 +45,7 @@ class Batch:
     records: dict[str, CallRecord]
     clients: dict[str, Client]
     blocked: frozenset[str] = frozenset()
-    gave_up: set[str] = field(default_factory=set)
+    gave_up: dict[str, dict[str, Instant]] = field(default_factory=dict)
     settings_tasks: dict[str, Task] = field(default_factory=dict)
     verdicts: list[NewVerdict] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
@@ -96,6 +96,13 @@ class Batch:
         for task in client.tasks:
             if task.kind is TaskKind.SETTINGS and task.subject is not None and task.status is TaskStatus.OPEN:
                 self.settings_tasks[task.subject] = task
+
+    def gave_up_before(self, record: CallRecord) -> bool:
+        """The client of this call gave up early in another one, within the hour before it (D12)."""
+        begun, own = record.body.started_at, {record.key, *record.body.merged}
+        earliest = begun - self.company.policy.short_abandon_repeat
+        others = self.gave_up.get(record.lane, {})
+        return any(earliest <= at <= begun for key, at in others.items() if key not in own)
 
     def move_tasks(self, lane: str, from_call: str, to_call: str) -> None:
         """The tasks that one call has made belong to another one from now on."""

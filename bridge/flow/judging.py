@@ -79,8 +79,8 @@ def settle(batch: Batch, record: CallRecord) -> None:
         judged_at=batch.now,
     )
     if judged.missed_reason is MissedReason.SHORT_ABANDON:
-        batch.gave_up.add(judged.lane)
-    if again and judged.body.recordings:
+        batch.gave_up.setdefault(judged.lane, {})[judged.key] = judged.body.started_at
+    if again and judged.body.links:
         _attach(batch, judged)
 
 
@@ -127,8 +127,8 @@ def _react(batch: Batch, before: CallRecord | None, after: CallRecord) -> None:
     if not after.listed:
         return
     if after.judged_at is not None:
-        known = before.body.recordings if before is not None else ()
-        if not set(call.recordings) <= set(known):
+        known = before.body.links if before is not None else ()
+        if not set(call.links) <= set(known):
             _attach(batch, after)
     elif call.answered and not call.ended and not after.pickup_judged:
         verdict = _decide(batch, after, Occasion.PICKED_UP)
@@ -173,13 +173,15 @@ def _decide(batch: Batch, record: CallRecord, occasion: Occasion) -> Verdict:
         client_before=record.client_before or Client(lane=record.lane),
         call=call,
         call_id=record.id,
+        lead_id=record.lead_id,
+        deal_id=record.deal_id,
         client_number=record.client_number,
         raw_number=call.raw_number,
         line_number=record.line_number,
         branch=record.branch,
         own_number=not record.listed,
         settings_task_id=settings.id if settings is not None else None,
-        earlier_short_abandon=record.lane in batch.gave_up,
+        earlier_short_abandon=batch.gave_up_before(record),
     )
     return decide(situation, batch.matrix_of(record))
 

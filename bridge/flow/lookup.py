@@ -78,7 +78,7 @@ async def lay_out(
         records=records,
         clients=found,
         blocked=(company.blocked & keys) | await blocked_among(conn, keys),
-        gave_up=await _gave_up(conn, found, company, now),
+        gave_up=await _gave_up(conn, found, told, records.values(), company),
         settings_tasks=settings,
         put_off=len(late),
     )
@@ -144,7 +144,12 @@ async def _settings_tasks(
     return await settings_tasks(conn, [subject for subject in subjects if subject is not None])
 
 
-async def _gave_up(conn: Connection, lanes: Collection[str], company: Company, now: Instant) -> set[str]:
+async def _gave_up(
+    conn: Connection, lanes: Collection[str], told: Iterable[Told], records: Iterable[CallRecord], company: Company
+) -> dict[str, dict[str, Instant]]:
+    """Reckoned from the calls' own times: a backlog is handled long after the hour in which it happened."""
     if company.policy.short_abandon <= 0:
-        return set()
-    return await short_abandons(conn, lanes, now - company.policy.short_abandon_repeat)
+        return {}
+    begun = [each.call.started_at for each in told if each.call is not None]
+    begun += [record.body.started_at for record in records]
+    return await short_abandons(conn, lanes, min(begun, default=0.0) - company.policy.short_abandon_repeat)

@@ -185,6 +185,13 @@ class Call:
         return None if until is None else until - self.started_at
 
     @property
+    def links(self) -> tuple[str, ...]:
+        """Where it can be listened to: the voicemail first, then the recordings, each once."""
+        if self.voicemail is None:
+            return self.recordings
+        return (self.voicemail, *[link for link in self.recordings if link != self.voicemail])
+
+    @property
     def talk_seconds(self) -> float:
         """Seconds from the first answer by a person to the end; 0 if there was none or it is not over."""
         if self.answered_at is None or self.ended_at is None:

@@ -48,12 +48,14 @@ class AddTask:
 class RepeatTask:
     """The same again: count up, raise the priority, keep the earlier due time (D5, D18); `text` replaces if given.
 
-    `fact` is what happened again: the fact that was counted last is not counted twice.
+    `recording_url` is the link of what happened again; a task that has one already keeps its own. `fact` is what
+    happened again: the fact that was counted last is not counted twice.
     """
 
     task_id: str
     at: Instant
     text: str | None = None
+    recording_url: str | None = None
     fact: str = ""
 
 
@@ -114,10 +116,14 @@ class LogCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttachRecording:
-    """Put the recording links on the call, on the tasks that the call made and on its lead, once (D20)."""
+    """Put the recording links on the call and on the tasks that the call made, once (D20).
+
+    An open task that `fact`, the call's key, has counted up is one of them, too.
+    """
 
     call_id: str
     urls: tuple[str, ...]
+    fact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,9 @@ class Situation:
     E.164 (None: hidden or unusable, see `raw_number`). `blocked` and `own_number` were looked up under every
     spelling. `client` is the CRM as it is now, `client_before` as it was when the call began; records of this
     very fact (`origin == fact`) are told apart by their origin. `now` is the moment of the decision.
+    `lead_id` and `deal_id` are where the call has been logged already.
     `settings_task_id` is the open settings task for the unknown party, if there is one (D18).
-    `earlier_short_abandon`: the same client gave up early within the last hour (D12).
+    `earlier_short_abandon`: the same client gave up early within the hour before this call (D12).
     """
 
     occasion: Occasion
@@ -43,6 +44,8 @@ class Situation:
     client_before: Client
     call: Call | None = None
     call_id: str | None = None
+    lead_id: str | None = None
+    deal_id: str | None = None
     form: FormSubmitted | None = None
     chat: ChatRequested | None = None
     client_number: str | None = None

@@ -9,7 +9,7 @@ from bridge.rules import rows
 from bridge.rules.drafting import Draft
 from bridge.rules.shifts import local
 from bridge.rules.story import at_local, lasting, talker_name
-from bridge.rules.tasks import due, task_for
+from bridge.rules.tasks import due, recording_of, task_for
 
 
 def call_back(draft: Draft, action: rows.CallBack) -> None:
@@ -86,7 +86,9 @@ def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
         draft.add(AddTask(task=_callback(draft, action, case.id)))
         return
     again = f"Called again on {at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
-    draft.add(RepeatTask(task_id=task.id, at=since, text=f"{task.text}\n{again}", fact=situation.fact))
+    recording = recording_of(draft)
+    text = f"{task.text}\n{again}" + (f" Recording: {recording}" if recording is not None else "")
+    draft.add(RepeatTask(task_id=task.id, at=since, text=text, recording_url=recording, fact=situation.fact))
 
 
 def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task:

@@ -208,6 +208,7 @@ def _repeated(task: Task, effect: do.RepeatTask) -> Task:
         count=task.count + 1,
         priority=task.priority + 1,
         text=task.text if effect.text is None else effect.text,
+        recording_url=task.recording_url or effect.recording_url,
         last_fact=effect.fact,
         version=task.version + 1,
     )
@@ -266,7 +267,8 @@ def _active_since(record: Sale, at: float) -> Sale:
 
 
 def _recorded(task: Task, effect: do.AttachRecording) -> Task:
-    if task.call_id != effect.call_id or task.recording_url is not None or not effect.urls:
+    counted = bool(effect.fact) and task.last_fact == effect.fact and task.status is TaskStatus.OPEN
+    if not (task.call_id == effect.call_id or counted) or task.recording_url is not None or not effect.urls:
         return task
     return replace(task, recording_url=effect.urls[0], version=task.version + 1)
 

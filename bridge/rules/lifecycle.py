@@ -61,14 +61,14 @@ def fold_steps(steps: Iterable[CallStep], company: Company) -> Call:
     if not told:
         raise ValueError("a call has at least one step")
     first = told[0]
-    ended = next((step for step in reversed(told) if isinstance(step, CallEnded)), None)
+    ended = _end(told)
     direction = _direction(told, ended, company)
     answered_at = _answered_at(told, ended)
     started_at = _started_at(told, ended, answered_at)
     if answered_at is not None:
         answered_at = max(answered_at, started_at)
         answered_at = min(answered_at, ended.occurred_at) if ended is not None else answered_at
-    handed = _handed(told)
+    handed = _handed(told, ended)
     talked = _talked(told, ended, answered_at, handed)
     outcome, reason = _outcome(ended, direction, answered=answered_at is not None, queue=_first(told, ended, "queue"))
     recordings = _recordings(told)
@@ -104,6 +104,15 @@ def _in_order(steps: Iterable[CallStep]) -> list[CallStep]:
     return list(unique.values())
 
 
+def _end(told: list[CallStep]) -> CallEnded | None:
+    """The end that counts: the last one told. A platform that tells the end of each phone may tell of one that rang
+    in vain after the one that was answered; the answer counts.
+    """  # noqa: D205
+    ends = [step for step in told if isinstance(step, CallEnded)]
+    answered = [step for step in ends if step.outcome is Outcome.ANSWERED]
+    return next(reversed(answered or ends), None)
+
+
 def _first(told: list[CallStep], ended: CallEnded | None, name: str) -> str | None:
     """What the steps say of this; the end of the call knows best, else whoever said it first."""
     steps: list[CallStep] = told if ended is None else [ended, *told]
@@ -122,7 +131,10 @@ def _direction(told: list[CallStep], ended: CallEnded | None, company: Company) 
 
 def _answered_at(told: list[CallStep], ended: CallEnded | None) -> Instant | None:
     seen = next((step.occurred_at for step in told if isinstance(step, CallAnswered)), None)
-    if seen is not None or ended is None or ended.outcome is not Outcome.ANSWERED:
+    if ended is None or ended.outcome is not Outcome.ANSWERED:
+        return seen
+    # Clocks differ: an answer after the end was stamped by another clock, how long they talked by one alone.
+    if seen is not None and (seen <= ended.occurred_at or ended.talk_seconds is None):
         return seen
     if ended.talk_seconds is not None:
         return ended.occurred_at - ended.talk_seconds
@@ -141,24 +153,37 @@ def _started_at(told: list[CallStep], ended: CallEnded | None, answered_at: Inst
     return min(heard, rang_until - ended.ring_seconds)
 
 
-def _handed(told: list[CallStep]) -> list[Transfer]:
+def _handed(told: list[CallStep], ended: CallEnded | None) -> list[Transfer]:
     """Every transfer once, in order.
 
-    A platform that names one employee only means who handed it over if he was talking, else who got it.
+    A platform that names one employee only means who handed it over if he was talking, else who got it. If he handed
+    it over, whoever talks next has got it.
     """
     talking: set[str] = set()
-    seen: dict[Transfer, None] = {}
+    seen: set[Transfer] = set()
+    handed: list[Transfer] = []
     latest: str | None = None
     for step in told:
         if isinstance(step, CallTransferred):
             by, to = step.employee, step.to
             if to is None and by is not None and by not in talking:
                 by, to = latest, by
-            seen.setdefault(Transfer(kind=step.kind, by=by, to=to, at=step.occurred_at))
+            transfer = Transfer(kind=step.kind, by=by, to=to, at=step.occurred_at)
+            if transfer not in seen:
+                seen.add(transfer)
+                handed.append(transfer)
         if isinstance(step, CallAnswered) and step.employee:
+            _got_by(handed, step.employee)
             talking.add(step.employee)
             latest = step.employee
-    return list(seen)
+    if ended is not None and ended.outcome is Outcome.ANSWERED and ended.employee:
+        _got_by(handed, ended.employee)
+    return handed
+
+
+def _got_by(handed: list[Transfer], party: str) -> None:
+    if handed and handed[-1].to is None and handed[-1].by != party:
+        handed[-1] = replace(handed[-1], to=party)
 
 
 def _talked(
@@ -167,7 +192,12 @@ def _talked(
     """Everybody who picked up, from his pick-up to the next one's, his own transfer, or the end."""
     if answered_at is None:
         return ()
-    begun = [(step.occurred_at, step.employee) for step in told if isinstance(step, CallAnswered) and step.employee]
+    over = ended.occurred_at if ended is not None else None
+    begun = [
+        (step.occurred_at if over is None or step.occurred_at <= over else answered_at, step.employee)
+        for step in told
+        if isinstance(step, CallAnswered) and step.employee
+    ]
     begun = [talk for place, talk in enumerate(begun) if place == 0 or begun[place - 1][1] != talk[1]]
     if not begun and handed and handed[0].by:
         begun.append((answered_at, handed[0].by))
@@ -178,7 +208,6 @@ def _talked(
         late = ended.occurred_at if ended is not None and begun else answered_at
         since = got if got is not None else late
         begun.append((max(since, begun[-1][0]) if begun else since, last))
-    over = ended.occurred_at if ended is not None else None
     ends = [*(since for since, _ in begun[1:]), over]
     return tuple(
         Talk(party=party, since=since, until=_left(party, since, handed, until))
@@ -188,6 +217,8 @@ def _talked(
 
 def _unseen_talker(told: list[CallStep], ended: CallEnded | None, handed: list[Transfer]) -> str | None:
     """Who talked at the end although no step says that he picked up."""
+    if ended is not None and ended.outcome is not Outcome.ANSWERED:
+        return None
     if ended is not None and ended.employee:
         return ended.employee
     got = {step.employee for step in told if isinstance(step, CallTransferred) and step.to is None}

@@ -5,7 +5,7 @@ from bridge.model.crm import Contact, Deal, Lead, Organisation, record_id
 from bridge.rules import rows
 from bridge.rules.drafting import Draft
 from bridge.rules.facts import source_of, utm_of
-from bridge.rules.story import number, told_name
+from bridge.rules.story import at_local, number, told_name
 
 
 def open_contact(draft: Draft, action: rows.OpenContact) -> None:
@@ -112,11 +112,25 @@ def log_call(draft: Draft) -> None:
 
 
 def attach_recording(draft: Draft) -> None:
-    """The recording links that are known by now."""
-    call, call_id = draft.situation.call, draft.call_id
-    if call is None or call_id is None or not call.recordings:
+    """The recording links that are known by now: for the call, its tasks, and once as a note of its lead or deal."""
+    situation, call_id = draft.situation, draft.call_id
+    call = situation.call
+    if call is None or call_id is None or not call.links:
         return
-    draft.add(effects.AttachRecording(call_id=call_id, urls=call.recordings))
+    draft.add(effects.AttachRecording(call_id=call_id, urls=call.links, fact=situation.fact))
+    lead_id, deal_id = situation.lead_id or draft.place.lead_id, situation.deal_id or draft.place.deal_id
+    if lead_id is None and deal_id is None:
+        return
+    for link in call.links:
+        what = "Voicemail" if link == call.voicemail else "Recording of the call"
+        note = effects.AddNote(
+            key=f"{call_id}/{link}",
+            text=f"{what} on {at_local(draft.findings, call.started_at)}: {link}",
+            at=draft.findings.since,
+            lead_id=lead_id,
+            deal_id=deal_id,
+        )
+        draft.add(note)
 
 
 def write_note(draft: Draft, action: rows.WriteNote) -> None:

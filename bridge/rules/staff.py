@@ -1,5 +1,7 @@
 """Whom of the company a platform means, and what to do about those whom nobody knows."""
 
+import re
+
 from bridge.model.call import Call, Direction
 from bridge.model.people import Company, Employee
 from bridge.model.phone import PhoneNumber, lookup_keys, read_number
@@ -7,12 +9,15 @@ from bridge.model.phone import PhoneNumber, lookup_keys, read_number
 SHORTEST_PHONE = 7
 """Digits below which a party is an extension, never a phone number."""
 
+_ADDRESS = re.compile(r"(?:sips?|tel):(?://)?([^@;?:]+)(?:[@;?:].*)?|(\d{1,6})@[^@]+", re.IGNORECASE)
+"""`sip:101@pbx.example;transport=tcp` (RFC 3261), `tel:+442079460101` (RFC 3966), and `101@pbx.example` for short."""
+
 
 def employee_of(company: Company, party: str | None) -> Employee | None:
     """The employee whom the platform calls `party` (extension, account, e-mail, phone in any spelling), or None."""
     if not party:
         return None
-    known = company.parties.get(party) or company.parties.get(party.lower()) or _by_phone(company, party)
+    known = company.parties.get(party) or company.parties.get(party.lower()) or _by_address(company, party)
     return None if known is None else company.employees.get(known)
 
 
@@ -45,7 +50,18 @@ def subject_of(call: Call, party: str | None) -> str | None:
 
 def subject_of_party(party: str) -> str:
     """What the settings task about this party, as the platform names it, is recognised by."""
-    return f"party:{party.lower()}"
+    return f"party:{_user(party).lower()}"
+
+
+def _user(party: str) -> str:
+    """The account, extension or number in an address; anything else as it is."""
+    address = _ADDRESS.fullmatch(party)
+    return party if address is None else address[1] or address[2]
+
+
+def _by_address(company: Company, party: str) -> str | None:
+    user = _user(party)
+    return company.parties.get(user) or company.parties.get(user.lower()) or _by_phone(company, user)
 
 
 def _by_phone(company: Company, party: str) -> str | None:

@@ -121,7 +121,8 @@ def _talk(findings: Findings) -> str:
 
 def talkers(findings: Findings) -> str:
     """Everybody who talked, with his time (D15)."""
-    return ", ".join(f"{talker_name(talker)} {lasting(talker.seconds)}" for talker in findings.talkers) or "nobody"
+    told = ", ".join(f"{talker_name(talker)} {lasting(talker.seconds)}" for talker in findings.talkers)
+    return told or talker_name(findings.last)
 
 
 def _reason(findings: Findings) -> str:

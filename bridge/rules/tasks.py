@@ -5,7 +5,6 @@ from bridge.model.effects import AddTask, RepeatTask
 from bridge.rules import rows
 from bridge.rules.deadlines import deadline
 from bridge.rules.drafting import Draft
-from bridge.rules.shifts import local
 
 
 def add_task(draft: Draft, action: rows.AddTask) -> None:
@@ -39,11 +38,9 @@ def check_settings(draft: Draft, action: rows.CheckSettings) -> None:
         draft.add(again, f"D18: {party} is no employee; the settings task about it is open already and counts up")
         return
     assignee = draft.choose((*action.assignee, "top")).employee_id or draft.findings.company.policy.top
-    # The day, not the call, names it: two calls that are decided at the same moment must not make two tasks.
-    day = f"{local(draft.findings.since, draft.findings.company.timezone):%Y-%m-%d}"
     task = task_for(
         draft,
-        task_id=record_id("task", "settings", subject, day),
+        task_id=record_id("task", "settings", subject, situation.fact),
         kind=TaskKind.SETTINGS,
         assignee=assignee,
         text=action.text,
@@ -92,7 +89,7 @@ def task_for(
         deal_id=where.deal_id,
         call_id=draft.call_id,
         case_id=case_id,
-        recording_url=_recording(draft),
+        recording_url=recording_of(draft),
         scenario=draft.scenario,
         subject=subject,
         branch=situation.branch,
@@ -102,8 +99,7 @@ def task_for(
     )
 
 
-def _recording(draft: Draft) -> str | None:
+def recording_of(draft: Draft) -> str | None:
+    """The link that a task about this call carries: its voicemail, else its first recording."""
     call = draft.situation.call
-    if call is None:
-        return None
-    return call.voicemail or (call.recordings[0] if call.recordings else None)
+    return next(iter(call.links), None) if call is not None else None

@@ -211,21 +211,21 @@ async def stale_calls(conn: AsyncConnection, before: Instant, limit: int) -> lis
     return [call_record(row) for row in await conn.execute(_STALE, {"before": before, "count": limit})]
 
 
-_SHORT_ABANDONS = (
-    select(call.c.lane)
-    .where(
-        call.c.lane.in_(bindparam("keys", expanding=True)),
-        call.c.started_at >= bindparam("since"),
-        call.c.missed_reason == literally("short_abandon"),
-    )
-    .distinct()
+_SHORT_ABANDONS = select(call.c.lane, call.c.key, call.c.started_at).where(
+    call.c.lane.in_(bindparam("keys", expanding=True)),
+    call.c.started_at >= bindparam("since"),
+    call.c.missed_reason == literally("short_abandon"),
 )
 
 
-async def short_abandons(conn: AsyncConnection, lanes: Collection[str], since: Instant) -> set[str]:
-    """The clients among these who gave up early since then (D12)."""
-    statement = _SHORT_ABANDONS.params(since=since)
-    return {lane for (lane,) in await rows_for(conn, statement, lanes)}
+async def short_abandons(
+    conn: AsyncConnection, lanes: Collection[str], since: Instant
+) -> dict[str, dict[str, Instant]]:
+    """The calls since then in which these clients gave up early, by client and key: when each began (D12)."""
+    found: dict[str, dict[str, Instant]] = {}
+    for lane, key, started_at in await rows_for(conn, _SHORT_ABANDONS.params(since=since), lanes):
+        found.setdefault(lane, {})[key] = started_at
+    return found
 
 
 _SHARED = ("key", "source", "platform_call_id", "direction", "raw_number", "client_name", "raw_line", "queue")

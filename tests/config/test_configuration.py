@@ -378,12 +378,6 @@ def test_even_without_need_a_secret_must_be_written_as_one(written):
         ('role = "top"', 'role = "top"\nactive = false', (12, "policy.top", '"anna"'), "employee[2].active (line 37)"),
         (
             'role = "senior"',
-            'role = "senior"\nassignable = false',
-            (11, "policy.senior", '"olga"'),
-            "employee[1].assignable (line 32)",
-        ),
-        (
-            'role = "senior"',
             'role = "senior"\nextensions = ["102"]',
             (32, "employee[1].extensions[0]", '"102"'),
             "also jan's employee[0].extensions[1] (line 23)",
@@ -515,6 +509,12 @@ def test_of_several_seniors_one_must_be_chosen(problems):
     found, told = problems(text)
     assert [key for _, key, _ in found] == ["policy.senior"]
     assert "jan, olga" in told
+
+
+def test_a_senior_who_is_away_is_warned_about_since_the_top_manager_stands_in(load):
+    (warning,) = load(spoilt('role = "senior"', 'role = "senior"\nassignable = false')).warnings
+    assert "employee[1].assignable (line 32) is false" in warning
+    assert "olga's go to policy.top (D17)" in warning
 
 
 def test_somebody_chosen_in_spite_of_his_role_is_warned_about(load):

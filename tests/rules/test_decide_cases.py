@@ -349,7 +349,9 @@ def test_a_missed_outbound_call_is_nobodys_missed_call():
 def test_d20_a_recording_after_the_verdict_is_attached_to_the_call():
     found = verdict(answered("101"), OPEN_LEAD, occasion=Occasion.RECORDED)
     assert found.scenario == "D20"
-    assert found.effects == (AttachRecording(call_id="call-1", urls=(RECORDING,)),)
+    attached, note = found.effects
+    assert attached == AttachRecording(call_id="call-1", urls=(RECORDING,), fact="pbx/c-1")
+    assert (note.lead_id, note.text) == ("lead-1", f"Recording of the call on 2026-03-12 10:00: {RECORDING}")
 
 
 def test_d20_the_link_is_on_the_calls_tasks_once():

@@ -74,7 +74,7 @@ def test_s3_doubles_nothing_when_the_call_that_was_picked_up_ends():
     assert not [effect for kind in (OpenContact, OpenOrganisation, OpenLead) for effect in effects(found, kind)]
     [lead] = picked_up.leads
     assert effects(found, LogCall)[0].lead_id == lead.id
-    assert effects(found, AttachRecording) == [AttachRecording(call_id="call-1", urls=(RECORDING,))]
+    assert effects(found, AttachRecording) == [AttachRecording(call_id="call-1", urls=(RECORDING,), fact="pbx/c-1")]
     assert not changes(picked_up, apply_all(picked_up, found.effects)).contacts
 
 

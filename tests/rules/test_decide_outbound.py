@@ -83,11 +83,29 @@ def test_d8_the_least_talk_is_a_setting():
     assert verdict(called("101", talk=9), company=company(outbound_min_talk=5)).scenario == "D8"
 
 
-def test_d8_a_known_client_without_an_open_lead_gets_one_of_the_caller():
-    for known in (KNOWN, LOST, CONVERTED):
-        found = verdict(called("101"), known)
-        assert found.scenario == "D8-known"
-        assert effects(found, OpenLead)[0].lead.owner_id == "jan"
+def test_d1_a_known_contact_whom_a_colleague_reached_has_a_lead_of_the_caller_and_his_owner_looks_at_it():
+    found = verdict(called("101"), KNOWN)
+    assert (found.scenario, effects(found, OpenLead)[0].lead.owner_id) == ("D1-outbound", "jan")
+    review = only_task(found)
+    assert (review.kind, review.status, review.assignee_id) == (TaskKind.REVIEW, TaskStatus.OPEN, "eva")
+    assert not tasks(verdict(called("102"), KNOWN))
+
+
+def test_d3_a_client_of_old_whom_a_colleague_reached_has_a_lead_of_the_old_owner():
+    found = verdict(called("101"), LOST)
+    assert found.scenario == "D3-outbound"
+    [opened] = effects(found, OpenLead)
+    assert (opened.lead.owner_id, opened.lead.previous_lead_id) == ("eva", "lead-1")
+    assert only_task(found).assignee_id == "eva"
+
+
+def test_s10_any_call_that_reached_a_client_whose_lead_was_converted_opens_a_lead_of_the_caller_however_short():
+    found = verdict(called("101", talk=2), CONVERTED)
+    assert found.scenario == "S10-outbound"
+    [opened] = effects(found, OpenLead)
+    assert (opened.lead.owner_id, opened.lead.contact_id) == ("jan", "contact-1")
+    assert effects(found, LogCall)[0].deal_id is None
+    assert not tasks(found)
 
 
 def test_d9_an_unanswered_call_to_a_new_number_makes_nothing():
@@ -129,9 +147,9 @@ def test_d18_the_same_extension_again_counts_the_open_task_up():
     assert effects(found, RepeatTask)[0].task_id == "settings-1"
 
 
-def test_d18_two_calls_of_one_unknown_extension_decided_at_once_make_the_same_task():
-    first, second = verdict(called("555", id="c-1")), verdict(called("555", id="c-2"))
-    assert only_task(first).id == only_task(second).id
+def test_d18_a_call_that_is_decided_again_makes_the_same_task_and_the_next_call_another_one():
+    first, again, other = (verdict(called("555", id=name)) for name in ("c-1", "c-1", "c-2"))
+    assert only_task(first).id == only_task(again).id != only_task(other).id
 
 
 def test_d18_an_extension_that_only_helped_in_the_middle_asks_for_the_settings_and_changes_nothing_else():

@@ -174,9 +174,41 @@ def test_a_transfer_that_names_one_employee_only_means_who_got_the_call():
     assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]
 
 
+def test_a_transfer_without_a_target_went_to_whoever_picked_up_next():
+    call = fold(picks_up(6, "101"), hands_over(60, "101"), picks_up(70, "102"), ends(120, employee="102"))
+    assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]
+    assert talks(call) == [("101", 6, 60), ("102", 70, 120)]
+
+
+def test_whoever_took_a_transfer_without_a_target_is_credited_from_the_transfer_on():
+    call = fold(picks_up(6, "101"), hands_over(60, "101"), ends(120, employee="102"))
+    assert talks(call) == [("101", 6, 60), ("102", 60, 120)]
+
+
+def test_the_end_of_a_phone_that_rang_in_vain_undoes_no_answer():
+    for order in ((60, 61), (60, 59)):
+        answer, vain = order
+        call = fold(
+            ends(answer, employee="102", talk_seconds=50),
+            ends(vain, event_id="leg-101", outcome=Outcome.MISSED, employee="101", talk_seconds=None),
+        )
+        assert (call.outcome, call.last_talker) == (Outcome.ANSWERED, "102")
+
+
+def test_nobody_is_credited_by_an_end_that_says_that_nobody_answered():
+    call = fold(picks_up(6, "101"), hands_over(60, "101", "102"), ends(90, outcome=Outcome.MISSED, employee="102"))
+    assert talks(call) == [("101", 6, 60)]
+    assert [one.answered for one in call.transfers] == [False]
+
+
+def test_an_answer_stamped_after_the_end_by_another_clock_is_reckoned_from_how_long_they_talked():
+    call = fold(picks_up(200, "101"), ends(150, employee="101", talk_seconds=40, ring_seconds=None))
+    assert (call.talk_seconds, talks(call)) == (40, [("101", 110, 150)])
+
+
 def test_a_transfer_that_names_the_one_who_talks_only_means_that_he_handed_it_over():
     call = fold(picks_up(6, "101"), hands_over(60, "101"), ends(120, employee="102"))
-    assert [(one.by, one.to) for one in call.transfers] == [("101", None)]
+    assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]
     assert call.last_talker == "102"
 
 

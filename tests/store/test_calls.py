@@ -140,9 +140,9 @@ async def test_who_gave_up_early_within_the_hour_is_known(store):
     other = call_record(2, lane=BELLA, missed_reason=MissedReason.NO_ANSWER)
     async with store.writing() as conn:
         await save_calls(conn, [early, other])
-        assert await short_abandons(conn, [ANNA, BELLA], NOON) == {ANNA}
-        assert await short_abandons(conn, [ANNA, BELLA], NOON + 2) == set()
-        assert await short_abandons(conn, [], NOON) == set()
+        assert await short_abandons(conn, [ANNA, BELLA], NOON) == {ANNA: {early.key: early.body.started_at}}
+        assert await short_abandons(conn, [ANNA, BELLA], NOON + 2) == {}
+        assert await short_abandons(conn, [], NOON) == {}
 
 
 def test_the_id_of_a_call_derives_from_its_key():

@@ -7,7 +7,7 @@ import pytest
 from bridge.model.call import Direction, Outcome, Talk, Utm
 from bridge.model.crm import LeadStatus, TaskKind, TaskStatus
 from bridge.model.people import Employee
-from bridge.store.edits import edit_lead, set_lead_status
+from bridge.store.edits import complete_task, edit_lead, set_lead_status
 from tests.flow.builders import (
     ANNA,
     BELLA,
@@ -125,6 +125,16 @@ async def test_an_unknown_extension_in_a_backlog_makes_the_same_one_task(office)
     await office.pass_by(HOUR)
     (task,) = [task for task in await office.tasks() if task.kind is TaskKind.SETTINGS]
     assert task.count == 3
+
+
+async def test_a_settings_task_that_a_person_has_done_stays_done_and_the_next_call_makes_another_one(office):
+    await office.settle(talked("c1", employee="199"))
+    (first,) = await office.tasks()
+    async with office.store.writing() as conn:
+        await complete_task(conn, first.id, NOON + 100, by="tom")
+    await office.settle(talked("c2", NOON + 600, employee="199"))
+    done, again = sorted(await office.tasks(), key=lambda task: task.created_at)
+    assert (done.id, done.status, again.status, again.count) == (first.id, TaskStatus.DONE, TaskStatus.OPEN, 1)
 
 
 async def test_when_the_extension_is_mapped_its_task_closes_and_its_calls_are_credited(office):

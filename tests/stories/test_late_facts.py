@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bridge.model.call import MissedReason, Outcome, Talk
-from bridge.model.crm import CaseStatus, TaskKind, TaskStatus
-from bridge.store.edits import complete_task
+from bridge.model.crm import CaseStatus, LeadStatus, TaskKind, TaskStatus
+from bridge.store.edits import complete_task, set_lead_status
 from bridge.store.records import Changes, save
 from tests.flow.builders import ANNA, BELLA, answered, missed, pbx_call, recorded, ringing, seen, talked
 from tests.flow.hand_clock import NOON
@@ -52,6 +52,25 @@ async def test_a_task_that_a_person_has_done_stays_done_when_its_call_is_judged_
     await office.settle(seen(replace(call, missed_reason=MissedReason.BUSY, revision=2), NOON + 200))
     (task,), (case,) = await office.tasks(), await office.cases()
     assert (task.status, case.status, case.attempts) == (TaskStatus.DONE, CaseStatus.CLOSED, 1)
+
+
+async def test_a_recording_is_noted_once_on_the_lead_whether_it_comes_with_the_end_late_or_again(office):
+    link = "https://pbx.example/rec/c1.mp3"
+    await office.settle(talked("c1", recording_url=link))
+    await office.hear(recorded("c1", NOON + 90), recorded("c1", NOON + 95))
+    await office.settle(talked("c1", NOON + 61, employee="102", recording_url=link))  # corrected, judged again
+    (lead,) = await office.leads()
+    (note,) = await office.notes(lead_id=lead.id)
+    assert link in note.text
+
+
+async def test_the_recording_of_a_lead_that_was_lost_meanwhile_is_noted_on_that_lead(office):
+    await office.settle(talked("c1"))
+    (lead,) = await office.leads()
+    async with office.store.writing() as conn:
+        await set_lead_status(conn, lead.id, LeadStatus.LOST, NOON + 80)
+    await office.hear(recorded("c1", NOON + 90))
+    assert [note.lead_id for note in await office.notes(lead_id=lead.id)] == [lead.id]
 
 
 async def test_a_recording_of_a_call_that_nobody_knew_waits_for_the_call(office):

@@ -2,7 +2,7 @@
 
 from bridge.model.call import Direction, Outcome
 from bridge.model.crm import CaseStatus, TaskKind, TaskStatus
-from tests.flow.builders import ANNA, SALES, SUPPORT, acme, answered, missed, ringing, talked
+from tests.flow.builders import ANNA, SALES, SUPPORT, acme, answered, missed, recorded, ringing, talked
 from tests.flow.hand_clock import NOON
 from tests.stories.office import open_office
 
@@ -121,6 +121,45 @@ async def test_somebody_who_gave_up_at_once_gets_a_case_only_when_he_does_it_aga
         assert (await office.call("shop/c1")).missed_reason == "short_abandon"
         await office.settle(missed("c2", NOON + 600, ring_seconds=3, outcome=Outcome.CANCELLED))
         assert len(await office.cases()) == 1
+
+
+def gave_up(call, at=NOON, **told):
+    return missed(call, at, ring_seconds=3, outcome=Outcome.CANCELLED, **told)
+
+
+async def test_a_call_that_was_given_up_at_once_stays_so_when_it_is_judged_again(tmp_path):
+    async with open_office(tmp_path, acme(short_abandon=5.0)) as office:
+        await office.settle(gave_up("c1"))
+        await office.settle(missed("c1", NOON + 1, ring_seconds=3))
+        assert (await office.call("shop/c1")).missed_reason == "short_abandon"
+        assert (await office.cases(), await office.leads()) == ((), ())
+
+
+async def test_the_hour_of_two_calls_given_up_at_once_is_reckoned_by_the_calls_and_not_by_when_we_hear_of_them(
+    tmp_path,
+):
+    async with open_office(tmp_path, acme(short_abandon=5.0)) as office:
+        await office.store_facts(gave_up("c1"), gave_up("c2", NOON + 3 * HOUR))
+        await office.pass_by(5 * HOUR)
+        assert await office.cases() == ()
+        await office.settle(gave_up("c3", NOON + 3.5 * HOUR))  # told at five, half an hour after the one before
+        assert len(await office.cases()) == 1
+
+
+async def test_the_voicemail_of_a_further_attempt_is_on_the_task_that_is_open_already(office):
+    await office.settle(missed("c1"))
+    await office.settle(missed("c2", NOON + 600, outcome=Outcome.VOICEMAIL, recording_url="https://pbx.example/vm/2"))
+    (task,) = await office.tasks()
+    assert task.recording_url == "https://pbx.example/vm/2"
+    assert "(attempt 2). Recording: https://pbx.example/vm/2" in task.text
+
+
+async def test_the_voicemail_of_a_further_attempt_that_comes_late_is_on_that_task_too(office):
+    await office.settle(missed("c1"))
+    await office.settle(missed("c2", NOON + 600, outcome=Outcome.VOICEMAIL))
+    await office.hear(recorded("c2", NOON + 700))
+    (task,) = await office.tasks()
+    assert task.recording_url == "https://pbx.example/rec/c2.mp3"
 
 
 async def test_a_ring_that_is_never_answered_or_ended_makes_nothing(office):
