@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from bridge import __version__
-from bridge.config import Configuration, ConfigurationError, load_everything
+from bridge.config import Configuration, ConfigurationError, Problem, load_everything
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
@@ -22,6 +22,7 @@ from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
 from bridge.flow.supervision import keep
 from bridge.flow.tally import Tally
+from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
 from bridge.sources.ami import AmiLine, LineStatus
 from bridge.sources.ami_settings import AmiSettings
@@ -30,7 +31,7 @@ from bridge.sources.http import WebhookReceiver, WebhookSettings
 from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import Store
-from bridge.store.errors import SchemaTooNew
+from bridge.store.errors import SchemaTooNew, StoreError
 from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
@@ -44,8 +45,11 @@ GRACE_SECONDS = 10.0
 """How long a stop may take for what is begun; what is left stays in the journal."""
 JOURNAL_PAUSE_SECONDS = 0.05
 """How often we look whether the journal's rest is handled, before a line is held."""
+FIXED = ("store_url", "data_dir", "web", "public_url")
+"""What a reload does not change."""
 KEY_FILE = "session.key"
 KEY_BYTES = 32
+KEY_MODE = 0o600
 
 
 class StartRefused(Exception):  # noqa: N818  # style: an exception is named for what happened
@@ -60,8 +64,19 @@ def run_daemon(configuration: Configuration, matrix: Matrix, *, simulate: str | 
         StoreError: the store is not usable.
 
     """
-    with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
-        runner.run(_daemon(configuration, matrix, simulate))
+    try:
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(_daemon(configuration, matrix, simulate))
+    except BaseExceptionGroup as group:
+        raise _reason_of(group) from None
+
+
+def _reason_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a person can do something about, if that is what ended the daemon; else everything."""
+    known: BaseException | None = group.subgroup((StartRefused, StoreError))
+    while isinstance(known, BaseExceptionGroup):
+        known = known.exceptions[0]
+    return known or group
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
@@ -100,7 +115,7 @@ class Daemon:
     def __init__(self, configuration: Configuration, matrix: Matrix, store: Store) -> None:
         self._configuration = configuration
         self._matrix = matrix
-        self._matrix_text = configuration.scenarios_path.read_text()
+        self._matrix_text = _text_of(matrix, configuration.scenarios_path)
         self._store = store
         self._clock = Clock()
         self._tally = Tally()
@@ -179,7 +194,7 @@ class Daemon:
             raise StartRefused(f"[web] listen = {settings.listen!r}: {error.strerror}; choose another") from error
         host, port = runner.addresses[0][:2]  # the port that 0 has become
         sources = len(self._configuration.sources)
-        log.info("bridge.started", version=__version__, listen=f"{host}:{port}", sources=sources)
+        log.info("bridge.started", version=__version__, listen=f"{_in_url(host)}:{port}", sources=sources)
 
     async def _until_stopped(self) -> None:
         while not self._stopping.is_set():
@@ -195,12 +210,15 @@ class Daemon:
         """Take the files as they are now, or keep what we have and say why (S3-24, promise 10)."""
         try:
             configuration, matrix = await asyncio.to_thread(load_everything, self._configuration.path)
+            scenarios = _text_of(matrix, configuration.scenarios_path)
         except ConfigurationError as error:
-            self._refused_reload = "\n".join(map(str, error.problems))
-            log.error("configuration.refused", problems=self._refused_reload)  # noqa: TRY400 # no bug, no traceback
+            self._refuse("\n".join(map(str, error.problems)))
+            return
+        except Exception as error:  # noqa: BLE001 # whatever is odd about the files, the daemon goes on with what it has
+            self._refuse(f"{type(error).__name__}: {error}")
             return
         before, self._configuration = self._configuration, configuration
-        self._matrix, self._matrix_text = matrix, configuration.scenarios_path.read_text()
+        self._matrix, self._matrix_text = matrix, scenarios
         self._intake.use(configuration.company)
         self._lanes.use(configuration.company, matrix, self._matrix_text)
         self._chores.use(configuration.company)
@@ -208,9 +226,13 @@ class Daemon:
         await self._hold_lines()
         self._refused_reload = None
         log.info("configuration.reloaded", scenarios=matrix.version)
-        fixed = [key for key in ("store_url", "data_dir", "web") if getattr(before, key) != getattr(configuration, key)]
+        fixed = [key for key in FIXED if getattr(before, key) != getattr(configuration, key)]
         if fixed:
             log.warning("configuration.needs_restart", keys=fixed)
+
+    def _refuse(self, problems: str) -> None:
+        self._refused_reload = problems
+        log.error("configuration.refused", problems=problems)
 
     async def _hold_lines(self) -> None:
         """Hold a line to every configured PBX; those that did not change are left alone."""
@@ -297,23 +319,47 @@ def _webhooks(configuration: Configuration) -> list[WebhookSettings]:
 def _session_key(data_dir: Path) -> bytes:
     """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
     path = data_dir / KEY_FILE
-    with contextlib.suppress(FileNotFoundError):
-        key = path.read_bytes()
-        if len(key) == KEY_BYTES:
-            return key
-    key = secrets.token_bytes(KEY_BYTES)
-    path.touch(mode=0o600)
-    path.write_bytes(key)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.chmod(KEY_MODE)  # also of one that came back from a backup
+            key = path.read_bytes()
+            if len(key) == KEY_BYTES:
+                return key
+        key = secrets.token_bytes(KEY_BYTES)
+        path.touch(mode=KEY_MODE)
+        path.write_bytes(key)
+    except OSError as error:
+        raise StartRefused(
+            f"{path}: {error.strerror}; make room, or give this user the right to write there"
+        ) from error
     return key
+
+
+def _text_of(matrix: Matrix, path: Path) -> str:
+    """The text that this matrix was read from.
+
+    Raises:
+        ConfigurationError: somebody has changed the file since.
+
+    """
+    text = path.read_bytes().decode()
+    if version_of(text) != matrix.version:
+        remedy = "it was changed while it was read; read it again"
+        raise ConfigurationError((Problem(file=str(path), line=1, key="scenarios", value=None, remedy=remedy),))
+    return text
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def simulated_hook(configuration: Configuration) -> tuple[str, str | None] | None:
     """Address and token of the first generic webhook, as somebody on this machine reaches it; None: there is none."""
     for hook in _webhooks(configuration):
         if hook.dialect == "generic":
-            host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(configuration.web.host, configuration.web.host)  # noqa: S104
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(configuration.web.host, configuration.web.host)  # noqa: S104
             token = hook.token.get_secret_value() if hook.token else None
-            return f"http://{host}:{configuration.web.port}/hooks/{hook.id}", token
+            return f"http://{_in_url(host)}:{configuration.web.port}/hooks/{hook.id}", token
     return None
 
 

@@ -1,0 +1,68 @@
+"""Promises 1 and 2 at the whole daemon: killed with -9 at any moment, under load, it loses nothing and doubles nothing.
+
+A minute long, and left to chance: run it with `pytest tests/faults/*.py`; SEED says which chance, it is told at a
+failure.
+"""
+
+import os
+import signal
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.daemon.process import Bridge
+from tests.faults.load import Load, a_days_facts, settled
+
+CLIENTS = 800
+LONGEST_LIFE = 0.6
+"""Seconds from the start of a daemon to its death, at most."""
+MOST_LIVES = 200
+
+
+@pytest.fixture
+def seed() -> int:
+    return int(os.environ.get("SEED", "0")) or int(time.time())
+
+
+def started(folder: Path) -> Bridge:
+    folder.mkdir()
+    bridge = Bridge(folder)
+    bridge.start()
+    return bridge
+
+
+def undisturbed(folder: Path, seed: int) -> dict[str, list]:
+    bridge = started(folder)
+    load = Load(bridge, a_days_facts(Random(seed), CLIENTS), Random(seed), again=0.0)
+    with load.pushed() as senders:
+        for sender in senders:
+            sender.join()
+    found = settled(bridge)
+    bridge.stop()
+    return found
+
+
+def test_a_bridge_that_is_killed_again_and_again_under_load_makes_what_an_undisturbed_one_makes(tmp_path, seed):
+    expected = undisturbed(tmp_path / "undisturbed", seed)
+    chance = Random(seed)
+    bridge = started(tmp_path / "killed")
+    load = Load(bridge, a_days_facts(Random(seed), CLIENTS), chance)
+    lives = 1
+    with load.pushed() as senders:
+        while any(sender.is_alive() for sender in senders):
+            time.sleep(chance.uniform(0.0, LONGEST_LIFE))
+            if chance.random() < 0.3:
+                bridge.process.send_signal(signal.SIGHUP)
+            bridge.kill()
+            lives += 1
+            assert lives < MOST_LIVES
+            bridge.start()
+    found = settled(bridge)
+    bridge.stop()
+    assert lives > 5
+    told = {event_id for event_id, _ in found["facts"]}
+    assert load.acknowledged <= told, f"SEED={seed}: acknowledged and lost"
+    for name, rows in expected.items():
+        assert found[name] == rows, f"SEED={seed}, {lives} lives: {name} differ"
