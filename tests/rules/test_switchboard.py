@@ -756,6 +756,33 @@ def test_two_clients_in_one_conference_are_two_calls_with_the_same_person():
     assert pbx.calls[1].talk_seconds > 10
 
 
+def test_who_leaves_a_conference_in_which_others_stay_does_not_end_the_call():
+    pbx = Pbx()
+    client = pbx.call_comes_in()
+    pbx.up(client)
+    room = pbx.joins(client)
+    for endpoint in ("101", "102"):
+        agent = pbx.phone_dials(endpoint, "800")
+        pbx.up(agent)
+        pbx.joins(agent, bridge=room)
+    pbx.hangs_up(agent)
+    pbx.gone(client)
+    assert (parties(pbx.call), pbx.call.hung_up_by) == (["101", "102"], HungUpBy.SYSTEM)
+
+
+def test_who_hung_up_ended_nothing_if_a_colleague_fetches_the_client():
+    pbx = Pbx()
+    client, phone = answered_call(pbx)
+    pbx.asks_to_end(phone)
+    pbx.leaves(client)
+    pbx.gone(phone)
+    fetcher = pbx.phone_dials("102", "701")
+    pbx.up(fetcher)
+    pbx.joins(client, fetcher)
+    pbx.gone(client)
+    assert (parties(pbx.call), pbx.call.hung_up_by) == (["101", "102"], HungUpBy.SYSTEM)
+
+
 def test_who_sat_in_the_conference_long_before_talks_from_the_clients_coming():
     pbx = Pbx()
     agent = pbx.phone_dials("101", "800")

@@ -23,7 +23,7 @@ def hangup_asked(registry: Registry, fact: HangupAsked) -> None:
         call.hung_up_by = HungUpBy.CLIENT
         if call.answered_at is None:
             call.gave_up = _whereabouts(call)
-    elif _talks(call, channel) or (call.answered_at is None and _is_caller(call, channel)):
+    elif _talks_alone(call, channel) or (call.answered_at is None and _is_caller(call, channel)):
         call.hung_up_by = HungUpBy.EMPLOYEE
 
 
@@ -37,8 +37,9 @@ def _whereabouts(call: LiveCall) -> Whereabouts:
     return Whereabouts.ELSEWHERE
 
 
-def _talks(call: LiveCall, channel: Channel) -> bool:
-    return any(spell.channel is channel and spell.until is None for spell in call.spells)
+def _talks_alone(call: LiveCall, channel: Channel) -> bool:
+    """Whether the client is left alone when this one goes; in a conference others may stay."""
+    return [spell.channel for spell in call.spells if spell.until is None] == [channel]
 
 
 def _is_caller(call: LiveCall, channel: Channel) -> bool:
