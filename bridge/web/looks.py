@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from bridge.model.call import Direction
+from bridge.model.call import Direction, Outcome
 from bridge.model.crm import Contact, Lead
 from bridge.model.moment import Instant, iso
 from bridge.model.people import Company
@@ -173,14 +173,18 @@ class Looks:
         return lead.title if contact is None or lead.touched else contact.name
 
     def status(self, call: CallRecord) -> str:
-        """One word for the call's state: live states, or the outcome."""
+        """The call's state in a word or two: live states, or the outcome. It is the client who misses our calls."""
         outcome = outcome_of(call)
         if call.body.ended_at is None:
             return "talking" if call.body.answered else "ringing"
+        if outcome == Outcome.MISSED and call.body.direction is Direction.OUTBOUND:
+            return "not reached"
         return outcome or "ended"
 
     def reason(self, call: CallRecord) -> str:
-        """Why it was missed."""
+        """Why it was missed; nothing for our own calls."""
+        if call.body.direction is Direction.OUTBOUND:
+            return ""
         reason = missed_reason_of(call) or ""
         return _REASONS.get(reason, reason)
 

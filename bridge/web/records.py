@@ -13,6 +13,7 @@ from bridge.store.queries import (
     page_of_contacts,
     page_of_deals,
     page_of_leads,
+    page_of_notes,
     page_of_organisations,
     page_of_tasks,
     task_by_id,
@@ -20,7 +21,7 @@ from bridge.store.queries import (
 from bridge.web.asking import asked
 from bridge.web.endpoints import PHONE, filter_by, list_of, one_from, page_json, services
 from bridge.web.gate import Visitor
-from bridge.web.shapes import CONTACT, DEAL, LEAD, ORGANISATION, TASK
+from bridge.web.shapes import CONTACT, DEAL, LEAD, NOTE, ORGANISATION, TASK
 
 
 async def leads(request: web.Request, _visitor: Visitor) -> web.Response:
@@ -94,6 +95,20 @@ async def tasks(request: web.Request, _visitor: Visitor) -> web.Response:
     return page_json(TASK, page.items, page.next, request)
 
 
+async def notes(request: web.Request, _visitor: Visitor) -> web.Response:
+    """GET /v1/notes."""
+    wanted = asked(request, "lead_id", "contact_id", "limit", "cursor")
+    async with services(request).store.reading() as conn:
+        page = await page_of_notes(
+            conn,
+            lead_id=wanted.text("lead_id"),
+            contact_id=wanted.text("contact_id"),
+            limit=wanted.limit,
+            cursor=wanted.cursor,
+        )
+    return page_json(NOTE, page.items, page.next, request)
+
+
 ENDPOINTS: Final = (
     list_of(
         "/v1/leads",
@@ -123,4 +138,12 @@ ENDPOINTS: Final = (
         filter_by("call_id", "made by this call"),
     ),
     one_from("/v1/tasks", TASK, task_by_id),
+    list_of(
+        "/v1/notes",
+        "notes: recordings' links, what forms and chats said",
+        notes,
+        NOTE,
+        filter_by("lead_id", "on this lead"),
+        filter_by("contact_id", "on this contact"),
+    ),
 )

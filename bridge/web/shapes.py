@@ -188,6 +188,16 @@ TASK: Final = Shape(
 )
 
 
+NOTE: Final = Shape(
+    "Note",
+    "Something worth reading on a lead, deal or contact: a recording's link, what a form said.",
+    (
+        *members("id text", TEXT),
+        member("at", MOMENT),
+        *members("lead_id deal_id contact_id task_id", TEXT_OR_NULL),
+    ),
+)
+
 CASE: Final = Shape(
     "Case",
     "A missed-call case: one promise to call one client back on one line.",
@@ -408,6 +418,6 @@ PUSHED: Final[Mapping[str, Schema]] = {
 """What a pushed event may say (wire/generic.py reads it)."""
 
 SHAPES: Final = (
-    UTM, LEAD, CONTACT, ORGANISATION, DEAL, TASK, CASE, EMPLOYEE, TALKED, RANG, TRANSFER, CALL, BLOCKED, RESPONSIBLE,
-    EVENT, QUARANTINED,
+    UTM, LEAD, CONTACT, ORGANISATION, DEAL, TASK, NOTE, CASE, EMPLOYEE, TALKED, RANG, TRANSFER, CALL, BLOCKED,
+    RESPONSIBLE, EVENT, QUARANTINED,
 )  # fmt: skip

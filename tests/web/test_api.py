@@ -42,6 +42,14 @@ async def test_a_missed_call_is_in_every_list_that_it_belongs_to(house):
     assert (event["type"], event["state"]) == ("call.ended", "done")
 
 
+async def test_a_recording_can_be_read_on_the_lead_that_it_belongs_to(house):
+    await house.happen(house.answered(recording_url="https://pbx.example/rec/c-2.mp3"))
+    lead = await one(house, "/v1/leads")
+    note = await one(house, f"/v1/notes?lead_id={lead['id']}")
+    assert "https://pbx.example/rec/c-2.mp3" in note["text"]
+    assert (await house.get("/v1/notes", params={"lead_id": "0000000000000"})).json["items"] == []
+
+
 async def test_single_records_are_found_by_their_id_and_their_version_is_the_etag(busy):
     for path in ("leads", "contacts", "organisations", "tasks", "calls", "cases"):
         for item in (await busy.get(f"/v1/{path}")).json["items"]:

@@ -72,6 +72,17 @@ async def test_links_to_recordings_lead_to_web_addresses_only(house):
                 assert "noreferrer" in link["rel"]
 
 
+async def test_nobody_has_missed_a_call_of_ours_that_did_not_reach_the_client(house):
+    await house.happen(house.call("c-1", direction="outbound", employee="101"))
+    call = (await house.get("/v1/calls")).json["items"][0]
+    session = await house.sign_in()
+    for path in ("/", "/calls", f"/calls/{call['id']}"):
+        page = (await house.see(path, session)).text
+        assert '<span class="pill not-reached">not reached</span>' in page
+        assert "Why missed" not in page
+    assert call["outcome"] == "missed"
+
+
 # ---- what every page promises ----
 
 
