@@ -24,7 +24,7 @@ _MAP = b"CoreShowChannelMap"
 _HEAD = 16  # bytes by which messages are told apart at first sight
 _MOST_HEADS = 512
 _EARLY = 160  # bytes within which a time stamp stands
-_SMALL = 2048  # a message below this breaks no limit worth setting
+_LONGEST_BANNER = 256
 
 
 class AmiProtocolError(Exception):
@@ -45,7 +45,7 @@ class Only:
     r"""Interest in an event only if, from the value of this header on, the message begins with one of these.
 
     `Only(header=b"Variable", begins=(b"VMSTATUS\r\n", b"DIALSTATUS\r\nValue: CHANUNAVAIL"))` asks for one variable
-    whatever its value and for another with one value.
+    whatever its value and for another with one value. It saves work and promises nothing: a reader checks again.
     """
 
     header: bytes
@@ -102,6 +102,7 @@ class AmiMessage:
 
     def find_last(self, anchor: bytes) -> str | None:
         """As `find`, but the last one, and searched from the end: faster for what stands there, like `Uniqueid`."""
+        # Not shared with `find`: one more call would cost as much as the search.
         frame = self._frame
         at = frame.rfind(anchor)
         if at < 0:
@@ -181,20 +182,24 @@ class AmiStream:
     bounded by `limits`. After an `AmiProtocolError` the stream is of no use any more.
     """
 
-    __slots__ = ("_beginnings", "_broken", "_interest", "_limits", "_sieves", "_tail", "banner", "skipped")
+    __slots__ = ("_beginnings", "_broken", "_interest", "_limits", "_sieves", "_small", "_tail", "banner", "skipped")
 
     def __init__(self, interest: Interest | None = None, limits: Limits | None = None) -> None:
         self.banner: str | None = None
         """The server's first line, e.g. "Asterisk Call Manager/11.0.0"; None until it came."""
         self.skipped = 0
-        """How many events were passed over because nobody cares."""
+        """How many messages were passed over because nobody cares."""
         self._interest = interest
         self._beginnings = tuple(_EVENT + name for name in (*(interest or ()), _MAP))
         # By how messages begin: what must follow for them to be of interest; None: nothing that begins so ever is.
         self._sieves: dict[bytes, _Sieve | None] = {
-            _head(name): _sieve(only) for name, only in (interest or {}).items() if only is not None
+            _head(name): _sieve(only)
+            for name, only in (interest or {}).items()
+            if only is not None and not self._shares_head(name)
         }
         self._limits = limits or Limits()
+        # A shorter message breaks no other limit: a header takes two bytes or more.
+        self._small = min(self._limits.header, 2 * self._limits.headers)
         self._tail = bytearray()
         self._broken: str | None = None
 
@@ -232,6 +237,7 @@ class AmiStream:
         """Open the messages that somebody cares for. This loop sees every event of the PBX, hence its plain manner."""
         interest = self._interest
         sieves = self._sieves
+        small = self._small
         for frame in frames:
             head = frame[:_HEAD]
             if head in sieves:
@@ -247,7 +253,7 @@ class AmiStream:
                 end = frame.find(b"\r", _NAME)
                 name = frame[_NAME:end] if end > 0 else frame[_NAME:]
                 if interest is None or name in interest:
-                    if len(frame) > _SMALL:
+                    if len(frame) > small:
                         self._check(frame)
                     messages.append(AmiMessage(frame, name))
                 elif name.startswith(_MAP) and _ODD_END in frame:
@@ -256,6 +262,12 @@ class AmiStream:
                     self._learn(head)
             else:
                 self._open_odd(frame, messages)
+
+    def _shares_head(self, name: bytes) -> bool:
+        """Whether another event of interest looks the same at first sight."""
+        head = _head(name)
+        others = [event for event in self._beginnings if event != _EVENT + name]
+        return any(head.startswith(event) or event.startswith(head) for event in others)
 
     def _learn(self, head: bytes) -> None:
         """Remember that messages which begin like this need not be opened, if none of interest begins so."""
@@ -293,9 +305,9 @@ class AmiStream:
         line, end, rest = data.partition(b"\r\n")
         if not _BANNER.startswith(line[: len(_BANNER)]):
             raise self._break(f"not an Asterisk manager port: it greets with {line[:40]!r}")
-        if not end:
+        if not end and len(line) <= _LONGEST_BANNER:
             return data
-        if not line.startswith(_BANNER):
+        if not end or not line.startswith(_BANNER):
             raise self._break(f"not an Asterisk manager port: it greets with {line[:40]!r}")
         self.banner = line.decode("ascii", "replace")
         self._tail.clear()
