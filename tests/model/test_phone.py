@@ -7,7 +7,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.model import phone
-from bridge.model.phone import Hidden, PhoneNumber, Unusable, countries, lane_of, lookup_keys, mask, read_number
+from bridge.model.phone import (
+    Hidden,
+    PhoneNumber,
+    Unusable,
+    countries,
+    lane_of,
+    lookup_keys,
+    mask,
+    read_number,
+    readable,
+)
 
 
 def e164(raw: str, country: str = "GB") -> str:
@@ -248,6 +258,20 @@ def test_no_text_whatever_makes_reading_fail(text, country):
 )
 def test_a_masked_number_can_be_told_apart_but_not_called(text, shown):
     assert mask(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("+442079460100", "+44 20 7946 0100"),
+        ("+12025550101", "+1 202-555-0101"),
+        ("101", "101"),
+        ("+1", "+1"),
+        ("", ""),
+    ],
+)
+def test_a_number_is_shown_as_people_read_it_aloud_and_anything_else_as_it_is(text, shown):
+    assert readable(text) == shown
 
 
 @given(st.from_regex(r"\+?[0-9]{1,20}|[A-Za-z]{2,20}( [A-Z][a-z]+)?", fullmatch=True))

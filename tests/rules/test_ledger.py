@@ -177,6 +177,14 @@ def test_a_recording_goes_to_the_calls_own_tasks_that_have_none():
     }
 
 
+def test_of_a_client_whom_nobody_knew_every_record_has_to_be_written():
+    made = changes(NEW, apply_all(NEW, EVERY_EFFECT))
+    assert [record.id for record in (*made.contacts, *made.organisations, *made.leads, *made.deals)] == [
+        "contact-2", "org-2", "lead-2", "deal-2",
+    ]  # fmt: skip
+    assert [record.id for record in (*made.tasks, *made.cases)] == ["task-2", "case-2"]
+
+
 def test_a_note_is_known_by_its_key():
     note = AddNote(key="site/form-1", text="model: Passat", at=MORNING, lead_id="lead-1")
     assert notes_of([note, CountOnly(counter="x")]) == (

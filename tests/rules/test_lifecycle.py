@@ -174,6 +174,11 @@ def test_a_transfer_that_names_one_employee_only_means_who_got_the_call():
     assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]
 
 
+def test_a_transfer_that_is_told_under_two_ids_is_one_transfer():
+    told = (picks_up(6, "101"), hands_over(60, "101", "102"), hands_over(60, "101", "102", event_id="told-again"))
+    assert [(one.by, one.to) for one in fold(*told, ends(120)).transfers] == [("101", "102")]
+
+
 def test_a_transfer_without_a_target_went_to_whoever_picked_up_next():
     call = fold(picks_up(6, "101"), hands_over(60, "101"), picks_up(70, "102"), ends(120, employee="102"))
     assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]

@@ -170,6 +170,10 @@ def test_the_pbxs_own_time_is_better_than_ours():
     assert fact.at == 1795314064.278123
 
 
+def test_an_event_that_tells_nothing_of_channels_is_no_fact():
+    assert said("Event: PeerStatus\nPeer: PJSIP/101\nPeerStatus: Reachable") is None
+
+
 def test_a_time_stamp_that_is_none_is_passed_over():
     fact = said("Event: Newstate\nPrivilege: call,all\nTimestamp: soon\nUniqueid: 1.1\nChannelState: 6")
     assert fact is not None
@@ -323,6 +327,13 @@ def test_a_listed_channel_knows_when_it_began_and_where_it_is():
     assert isinstance(fact, ChannelListed)
     assert (fact.born, fact.bridge, fact.pair) == (AT - 3723, "b", "101@from-queue-00000004")
     assert (fact.number, fact.exten, fact.state) == ("+447700900101", "442079460101", ChannelState.UP)
+
+
+@pytest.mark.parametrize("duration", ["", "an hour", "01:-2:03", "9999999999"])
+def test_a_listed_channel_whose_age_is_no_age_began_nobody_knows_when(duration: str):
+    fact = said(f"Event: CoreShowChannel\nChannel: PJSIP/101-00000001\nUniqueid: 1.2\nDuration: {duration}")
+    assert isinstance(fact, ChannelListed)
+    assert fact.born is None
 
 
 def test_status_knows_the_did_and_variables_that_were_asked_for():
