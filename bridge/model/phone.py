@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, ValidationResult
 
+phonenumbers.enable_pattern_cache()  # else the patterns of a few countries push each other out of `re`'s own cache
 _REMEMBERED = 20_000
 """Texts and numbers whose reading is kept: some 10 MB when full, and a company's busiest callers many times over."""
 _AT_HAND = 64
