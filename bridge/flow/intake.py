@@ -18,8 +18,8 @@ from bridge.model.events import Event
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.store.engine import Store
-from bridge.store.errors import StoreUnavailable
-from bridge.store.journal import NewEntry, append_new, put_in_quarantine
+from bridge.store.errors import StoreCorrupt, StoreUnavailable
+from bridge.store.journal import NewEntry, append_new, put_in_quarantine, write_and_take_back
 
 log = structlog.get_logger()
 
@@ -28,6 +28,8 @@ MOST_WAITING = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 LARGEST_COMMIT = 1000
 """Events in one transaction: more would make the first of them wait for the last."""
+PROBE_SECONDS = 2.0
+"""How often we try by ourselves whether a lost store is back."""
 SIZE_OF_EVENT = 512
 """Bytes that we reckon for an event whose text nobody measured."""
 
@@ -119,15 +121,34 @@ class Intake:
         await self._arrive((), unreadable, len(body))
 
     async def work(self) -> None:
-        """Store what arrives, until `close`."""
+        """Store what arrives, until `close`.
+
+        Raises:
+            StoreCorrupt: a person must come.
+
+        """
         while True:
             self._news.clear()
             if self._arrivals:
                 await self._store_all(self._next_commit())
             elif self._closed:
                 return
+            elif self._outage.lost:
+                await self._clock.wait(self._news, until=self._clock.now() + PROBE_SECONDS)
+                if not self._news.is_set():
+                    await self._probe()
             else:
                 await self._news.wait()
+
+    async def _probe(self) -> None:
+        """See whether the store is back: who asks /readyz before he sends would otherwise never send again."""
+        try:
+            async with self._store.writing() as conn:
+                await write_and_take_back(conn, self._clock.now())
+        except StoreUnavailable:
+            return
+        self._outage.ends()
+        self._wake()
 
     async def _arrive(self, entries: tuple[NewEntry, ...], unreadable: _Unreadable | None, size: int) -> Accepted:
         if self._closed:
@@ -161,6 +182,9 @@ class Intake:
         except StoreUnavailable as error:
             self._outage.begins(error)
             _refuse(arrivals, error)
+        except StoreCorrupt as error:
+            _refuse(arrivals, error)
+            raise
         except Exception as error:
             if len(arrivals) == 1:
                 log.exception("event.refused", source=_source(arrivals[0]))

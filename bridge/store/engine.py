@@ -139,7 +139,9 @@ def _sole_use(place: Place) -> SoleUse | None:
 def writing_engine(place: Place) -> AsyncEngine:
     """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL."""
     if not place.embedded:
-        return create_async_engine(place.url, pool_size=8, max_overflow=0, pool_timeout=POOL_SECONDS)
+        return create_async_engine(
+            place.url, pool_size=8, max_overflow=0, pool_timeout=POOL_SECONDS, hide_parameters=True
+        )
     return _sqlite_engine(
         place,
         connections=1,
@@ -170,6 +172,7 @@ def _sqlite_engine(place: Place, *, connections: int, begin: str, pragmas: tuple
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        hide_parameters=True,  # they are names and numbers, and errors are logged
         connect_args={
             "async_creator_fn": driver.connect,
             "timeout": BUSY_SECONDS,

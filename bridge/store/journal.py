@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.events import (
@@ -305,6 +305,17 @@ async def put_in_quarantine(
             state=QuarantineState.WAITING.value,
         )
     )
+
+
+PROBE_BYTES = 16 * 1024
+"""More than fits where something small could still be squeezed in."""
+
+
+async def write_and_take_back(conn: AsyncConnection, now: Instant) -> None:
+    """Write something and leave nothing, to learn whether writing is possible."""
+    probe = {"source": "", "received_at": now, "body": bytes(PROBE_BYTES), "problem": "", "state": "dropped"}
+    written = await conn.execute(insert(quarantine).values(**probe).returning(quarantine.c.id))
+    await conn.execute(delete(quarantine).where(quarantine.c.id == written.scalar_one()))
 
 
 async def quarantined(

@@ -1,5 +1,6 @@
 """Where the store is: the URL of the configuration, made exact, and the lock that one daemon holds on a file."""
 
+import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
@@ -85,8 +86,9 @@ class SoleUse:
             holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(handle)
             raise StoreInUse(f"process {holder} holds {self._path}; stop it first") from error
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # the disk is full: then nobody is told who we are, and that is all
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
         self._handle = handle
 
     def give_back(self) -> None:

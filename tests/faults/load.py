@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
+from random import Random  # noqa: TID251 # the test brings its own chance
 from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any
@@ -88,7 +88,7 @@ class Load:
     def pushed(self) -> Iterator[list[Thread]]:
         """Push for as long as the block lasts; the threads end by themselves when everything was acknowledged."""
         threads = [
-            Thread(target=self._send, args=(self.facts[place::SENDERS], Random(self.chance.random())), daemon=True)
+            Thread(target=self._send, args=(self.facts[place::SENDERS], Random(self.chance.random())), daemon=True)  # noqa: S311
             for place in range(SENDERS)
         ]
         for thread in threads:

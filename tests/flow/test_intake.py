@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select, text
 
 from bridge.flow import intake as intake_module
-from bridge.flow.intake import Accepted, Intake, Overloaded, Stopping
+from bridge.flow.intake import PROBE_SECONDS, Accepted, Intake, Overloaded, Stopping
 from bridge.flow.tally import Tally
 from bridge.store.errors import StoreUnavailable
 from bridge.store.schema import event, quarantine
@@ -20,7 +20,8 @@ class Door:
         self.store = store
         self.tally = Tally()
         self.woken = 0
-        self.intake = Intake(store, acme(), self.tally, self._wake, clock=HandClock())
+        self.clock = HandClock()
+        self.intake = Intake(store, acme(), self.tally, self._wake, clock=self.clock)
 
     def _wake(self):
         self.woken += 1
@@ -43,7 +44,7 @@ class Door:
 
     async def stored(self, column=event.c.event_id):
         async with self.store.reading() as conn:
-            return list((await conn.execute(select(column).order_by(event.c.id))).scalars())
+            return list((await conn.execute(select(column).order_by(column.table.c.id))).scalars())
 
 
 @pytest.fixture
@@ -123,6 +124,23 @@ async def test_while_the_disk_is_full_every_sender_is_refused_and_afterwards_tak
         await fill_disk(door.store, full=False)
         assert await intake.accept([ringing(**big)]) == Accepted(accepted=1, duplicates=0)
         assert intake.ready
+
+
+async def test_a_disk_that_has_room_again_is_noticed_though_nobody_sends(door):
+    """A load balancer that sees /readyz refuse sends nothing: waiting for its push would be waiting for ever."""
+    await fill_disk(door.store, full=True)
+    async with door.open() as intake:
+        with pytest.raises(StoreUnavailable):
+            await intake.accept([ringing(client_name="x" * 200_000)])
+        door.clock.advance(PROBE_SECONDS)
+        await asyncio.sleep(0.05)
+        assert not intake.ready
+        await fill_disk(door.store, full=False)
+        async with asyncio.timeout(5):
+            while not intake.ready:
+                door.clock.advance(PROBE_SECONDS)
+                await asyncio.sleep(0.01)
+        assert await door.stored(quarantine.c.id) == []
 
 
 async def test_an_event_that_cannot_be_written_is_refused_alone(door):
