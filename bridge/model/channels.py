@@ -289,7 +289,10 @@ class SnapshotBegun(NamedTuple):
 
 
 class ChannelListed(NamedTuple):
-    """A channel that lives now. `born` is when it began; `pair` is what both halves of a local pair share."""
+    """A channel that lives now. `born` is when it began; `pair` is what both halves of a local pair share.
+
+    `detail`: it is not a line of the list of all channels but tells more about one of them.
+    """
 
     at: Instant
     channel: str
@@ -305,6 +308,7 @@ class ChannelListed(NamedTuple):
     bridge: str | None = None
     pair: str | None = None
     recording: str | None = None
+    detail: bool = False
 
 
 class SnapshotEnded(NamedTuple):

@@ -190,13 +190,12 @@ class AmiLine:
 
     async def _compare(self, session: AmiSession) -> None:
         """Have the PBX list its channels, so that no call is lost or invented."""
+        self._hear(SnapshotBegun(at=self._clock.now()))
         listed = await session.ask("CoreShowChannels", whole_list=True)
         if listed.event is None:
             self._without("CoreShowChannels")
             if self._gap:  # then nobody knows what became of the calls that we knew: better to end than to keep them
-                now = self._clock.now()
-                self._hear(SnapshotBegun(at=now))
-                self._hear(SnapshotEnded(at=now))
+                self._hear(SnapshotEnded(at=self._clock.now()))
         self._gap = False
         detailed = await session.ask("Status", [("Variables", VARIABLES)], whole_list=True)
         if detailed.event is None:

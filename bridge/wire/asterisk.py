@@ -438,6 +438,7 @@ def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:
         bridge=message.find(_BRIDGE_ID) or None,
         pair=born.endpoint if born.kind is ChannelKind.LOCAL else None,
         recording=_below(recording, "monitor") if recording else None,
+        detail=message.event == b"Status",
     )
 
 

@@ -190,13 +190,23 @@ def test_the_details_of_an_adopted_call_may_follow_its_list():
     pbx.says(pbx.listed("1.1", endpoint="trunk", number=CLIENT, exten="s", bridge="b"))
     pbx.says(pbx.listed("1.2", endpoint="102", linked="1.1", bridge="b"))
     pbx.says(SnapshotEnded(at=pbx.now))
-    pbx.says(pbx.listed("1.1", endpoint="trunk", number=CLIENT, exten=LINE, bridge="b", recording="in.wav"))
+    pbx.says(
+        pbx.listed("1.1", endpoint="trunk", number=CLIENT, exten=LINE, bridge="b", recording="in.wav", detail=True)
+    )
     assert (pbx.call.raw_line, pbx.call.recordings) == (LINE, ("in.wav",))
+
+
+def test_a_list_that_somebody_else_has_asked_for_is_as_good_as_ours():
+    pbx = Pbx()
+    pbx.says(pbx.listed("1.1", endpoint="trunk", number=CLIENT, exten=LINE, bridge="b"))
+    pbx.says(pbx.listed("1.2", endpoint="102", linked="1.1", bridge="b"))
+    pbx.says(SnapshotEnded(at=pbx.now))
+    assert parties(pbx.call) == ["102"]
 
 
 def test_details_never_rewrite_the_line_of_a_call_whose_beginning_was_seen():
     pbx, client, _phone = talking()
-    pbx.says(pbx.listed(client, exten="ds-ANSWER"))
+    pbx.says(pbx.listed(client, exten="ds-ANSWER", detail=True))
     assert pbx.call.raw_line == LINE
 
 

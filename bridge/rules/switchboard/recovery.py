@@ -66,8 +66,9 @@ class Survey:
         self._listing = None
 
     def begin(self) -> None:
-        """A list is being made."""
-        self._listing = {}
+        """A list is being made, or asked for."""
+        if self._listing is None:
+            self._listing = {}
 
     def born(self, channel: str) -> None:
         """A channel that is born while the list is made lives, though it may not be on it."""
@@ -80,11 +81,13 @@ class Survey:
             self._listing.pop(channel, None)
 
     def listed(self, registry: Registry, fact: ChannelListed, role: Role) -> None:
-        """A line of the list; outside of one, details about a channel that we know."""
-        if self._listing is None:
+        """A line of the list, whoever asked for it, or details about a channel that we know."""
+        if fact.detail:
             _detail(registry, fact)
-        else:
-            self._listing[fact.channel] = (fact, role)
+            return
+        if self._listing is None:
+            self._listing = {}
+        self._listing[fact.channel] = (fact, role)
 
     def end(self, registry: Registry, at: Instant) -> None:
         """The list is complete: bring channels, bridges and calls in line with it."""
