@@ -236,6 +236,11 @@ def test_garbage_is_harmless_or_a_protocol_error(chunks: list[bytes]):
     assert len(stream._tail) <= 500
 
 
+def test_many_messages_in_one_read_may_be_longer_than_one_message_may_be():
+    stream = connected(limits=Limits(frame=500))
+    assert len(stream.receive(event("Newchannel", Uniqueid="1.1") * 20)) == 20
+
+
 def test_a_flood_without_an_end_is_cut_off():
     stream = connected()
     for _ in range(65):
