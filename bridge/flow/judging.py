@@ -6,7 +6,7 @@ from typing import Any
 from bridge.flow.batch import BLOCKED, Batch
 from bridge.flow.credit import handed_to, keepers
 from bridge.flow.folding import Told
-from bridge.flow.identity import caller
+from bridge.flow.identity import Identity, caller
 from bridge.flow.merging import absorb, fact_of
 from bridge.flow.timers import judge_at
 from bridge.model.call import Call, Direction, MissedReason, Outcome
@@ -98,7 +98,7 @@ def _brought_up(batch: Batch, before: CallRecord | None, told: Told, call: Call)
         "steps": told.steps,
         "client_number": who.number,
         "line_number": told.line,
-        "listed": call.direction is not Direction.INTERNAL and not batch.is_own(who),
+        "listed": call.direction is not Direction.INTERNAL and not _is_ours(batch, who, call),
         "answered_by": first.id if first is not None else None,
         "last_talker": last.id if last is not None else None,
         "unknown_party": unknown_party(company, call) or None,
@@ -110,6 +110,13 @@ def _brought_up(batch: Batch, before: CallRecord | None, told: Told, call: Call)
     if before is None:
         return CallRecord(id=record_id("call", told.key), matrix=batch.matrix.version, **known)
     return replace(before, **known)
+
+
+def _is_ours(batch: Batch, who: Identity, call: Call) -> bool:
+    """The other side is one of our numbers, or the extension or account of one of our people (S2)."""
+    if who.number is not None:
+        return batch.is_own(who)
+    return employee_of(batch.company, call.raw_number) is not None
 
 
 def _as_it_was(client: Client) -> Client | None:

@@ -42,24 +42,29 @@ def _gist(call: Call) -> tuple[object, ...]:
     )
 
 
+def _moment(record: CallRecord, judge_at: Instant) -> tuple[Instant, Instant, str]:
+    """Calls that were told of together are judged in the order in which they ended."""
+    return judge_at, record.body.ended_at or 0.0, record.key
+
+
 class Agenda:
     """The calls of one batch that are to be judged, so that facts and deadlines take their turns as they happened."""
 
     def __init__(self, records: Iterable[CallRecord] = ()) -> None:
-        self._moments = [(record.judge_at, record.key) for record in records if record.judge_at is not None]
+        self._moments = [_moment(record, record.judge_at) for record in records if record.judge_at is not None]
         heapq.heapify(self._moments)
 
     def add(self, record: CallRecord) -> None:
         """Remember when this call is due, if it is."""
         if record.judge_at is not None:
-            heapq.heappush(self._moments, (record.judge_at, record.key))
+            heapq.heappush(self._moments, _moment(record, record.judge_at))
 
     def until(
         self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False
     ) -> Iterator[CallRecord]:
         """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then."""
         while self._moments and (self._moments[0][0] < moment or (not before and self._moments[0][0] == moment)):
-            at, key = heapq.heappop(self._moments)
+            at, _, key = heapq.heappop(self._moments)
             record = records.get(key)
             if record is not None and record.judge_at == at:  # else it was put off, or judged
                 yield record

@@ -46,16 +46,17 @@ class AddTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatTask:
-    """The same again: count up, raise the priority, keep the earlier due time (D5, D18); `text` replaces if given.
+    """The same again: count up, raise the priority, keep the earlier due time (D5, D18).
 
-    `recording_url` is the link of what happened again; a task that has one already keeps its own. `fact` is what
-    happened again: the fact that was counted last is not counted twice.
+    `text` replaces if given, `due_at` if it is earlier. `recording_url` is the link of what happened again; a task that
+    has one already keeps its own. `fact` is what happened again: the fact that was counted last is not counted twice.
     """
 
     task_id: str
     at: Instant
     text: str | None = None
     recording_url: str | None = None
+    due_at: Instant | None = None
     fact: str = ""
 
 
@@ -77,10 +78,11 @@ class OpenCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatCase:
-    """The client tried again: attempts + 1 (D5); the same `fact` counts once."""
+    """The client tried again: attempts + 1 (D5); the same `fact` counts once, the earlier `due_at` holds."""
 
     case_id: str
     at: Instant
+    due_at: Instant | None = None
     fact: str = ""
 
 

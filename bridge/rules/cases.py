@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from bridge.model.call import Direction
 from bridge.model.crm import Case, Task, TaskKind, TaskStatus, record_id
 from bridge.model.effects import AddTask, CloseCase, CompleteTask, NoteCallback, OpenCase, RepeatCase, RepeatTask
+from bridge.model.moment import Instant
 from bridge.rules import rows
+from bridge.rules.deadlines import deadline
 from bridge.rules.drafting import Draft
 from bridge.rules.shifts import local
 from bridge.rules.story import at_local, lasting, talker_name
@@ -77,18 +79,29 @@ def _open(draft: Draft, action: rows.CallBack) -> None:
 def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
     situation, since = draft.situation, draft.findings.since
     attempt = case.attempts + 1
+    task = next(_open_tasks(draft, case), None)
+    due_at = _due_alone(draft, action, task.assignee_id if task is not None else "")
     draft.add(
-        RepeatCase(case_id=case.id, at=since, fact=situation.fact),
+        RepeatCase(case_id=case.id, at=since, due_at=due_at, fact=situation.fact),
         f"D5: missed again while case {case.id} is open: attempt {attempt}, the earlier due time is kept",
     )
-    task = next(_open_tasks(draft, case), None)
     if task is None or draft.findings.company.policy.repeat == "new_task":
         draft.add(AddTask(task=_callback(draft, action, case.id)))
         return
     again = f"Called again on {at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
     recording = recording_of(draft)
     text = f"{task.text}\n{again}" + (f" Recording: {recording}" if recording is not None else "")
-    draft.add(RepeatTask(task_id=task.id, at=since, text=text, recording_url=recording, fact=situation.fact))
+    draft.add(
+        RepeatTask(task_id=task.id, at=since, text=text, recording_url=recording, due_at=due_at, fact=situation.fact)
+    )
+
+
+def _due_alone(draft: Draft, action: rows.CallBack, assignee: str) -> Instant:
+    """When this attempt would be due if it were the only one."""
+    findings = draft.findings
+    employee = findings.company.employees.get(assignee)
+    alone = deadline(findings.company, findings.since, seconds=action.due_in, assignee=employee, line=findings.line)
+    return alone.at
 
 
 def _callback(draft: Draft, action: rows.CallBack, case_id: str) -> Task:

@@ -209,9 +209,15 @@ def _repeated(task: Task, effect: do.RepeatTask) -> Task:
         priority=task.priority + 1,
         text=task.text if effect.text is None else effect.text,
         recording_url=task.recording_url or effect.recording_url,
+        due_at=_earlier(task.due_at, effect.due_at),
         last_fact=effect.fact,
         version=task.version + 1,
     )
+
+
+def _earlier(known: float | None, told: float | None) -> float | None:
+    """The earlier one: calls are not always told of in the order in which they came."""
+    return told if known is None else known if told is None else min(known, told)
 
 
 def _completed(task: Task, effect: do.CompleteTask) -> Task:
@@ -229,6 +235,7 @@ def _tried_again(case: Case, effect: do.RepeatCase) -> Case:
         attempts=case.attempts + 1,
         first_at=min(case.first_at, effect.at),
         last_at=max(case.last_at, effect.at),
+        due_at=_earlier(case.due_at, effect.due_at) or case.due_at,
         last_fact=effect.fact,
         version=case.version + 1,
     )

@@ -13,6 +13,7 @@ from bridge.model.call import (
     RangResult,
     Talk,
     Transfer,
+    TransferKind,
     Utm,
 )
 from bridge.model.events import (
@@ -28,6 +29,7 @@ from bridge.model.events import (
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.phone import PhoneNumber, lookup_keys, read_number
+from bridge.rules.staff import employee_of
 
 IN_A_CALL = {CallRinging: 0, CallAnswered: 1, CallTransferred: 2, CallEnded: 3, CallRecorded: 4}
 """The order of steps that bear the same second."""
@@ -125,7 +127,10 @@ def _direction(told: list[CallStep], ended: CallEnded | None, company: Company) 
     if said is not None:
         return said
     number = read_number(_first(told, ended, "client_number"), company.country)
-    own = isinstance(number, PhoneNumber) and not company.own_numbers.isdisjoint(lookup_keys(number))
+    if isinstance(number, PhoneNumber):
+        own = not company.own_numbers.isdisjoint(lookup_keys(number))
+    else:
+        own = employee_of(company, _first(told, ended, "client_number")) is not None
     return Direction.INTERNAL if own else Direction.INBOUND
 
 
@@ -222,6 +227,8 @@ def _unseen_talker(told: list[CallStep], ended: CallEnded | None, handed: list[T
     if ended is not None and ended.employee:
         return ended.employee
     got = {step.employee for step in told if isinstance(step, CallTransferred) and step.to is None}
+    # Who was consulted before the transfer had picked up.
+    got |= {transfer.to for transfer in handed if transfer.kind is TransferKind.ATTENDED}
     return next((transfer.to for transfer in reversed(handed) if transfer.to in got), None)
 
 

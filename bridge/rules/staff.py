@@ -9,8 +9,11 @@ from bridge.model.phone import PhoneNumber, lookup_keys, read_number
 SHORTEST_PHONE = 7
 """Digits below which a party is an extension, never a phone number."""
 
-_ADDRESS = re.compile(r"(?:sips?|tel):(?://)?([^@;?:]+)(?:[@;?:].*)?|(\d{1,6})@[^@]+", re.IGNORECASE)
-"""`sip:101@pbx.example;transport=tcp` (RFC 3261), `tel:+442079460101` (RFC 3966), and `101@pbx.example` for short."""
+_ADDRESS = re.compile(
+    r"(?:sips?|tel):(?://)?([^@;?:]+)(?:[@;?:].*)?|(\d{1,6})@[^@]+|(?:PJ)?SIP/([^@/]+?)(?:-[0-9a-f]{8})?", re.IGNORECASE
+)
+"""`sip:101@pbx.example;transport=tcp` (RFC 3261), `tel:+442079460101` (RFC 3966), `101@pbx.example` for short; and as
+Asterisk names devices and their channels: `SIP/101`, `PJSIP/101-0000002a`."""
 
 
 def employee_of(company: Company, party: str | None) -> Employee | None:
@@ -56,7 +59,7 @@ def subject_of_party(party: str) -> str:
 def _user(party: str) -> str:
     """The account, extension or number in an address; anything else as it is."""
     address = _ADDRESS.fullmatch(party)
-    return party if address is None else address[1] or address[2]
+    return party if address is None else address[address.lastindex or 0]
 
 
 def _by_address(company: Company, party: str) -> str | None:

@@ -179,6 +179,22 @@ def test_a_transfer_that_is_told_under_two_ids_is_one_transfer():
     assert [(one.by, one.to) for one in fold(*told, ends(120)).transfers] == [("101", "102")]
 
 
+def test_who_was_consulted_before_the_transfer_has_taken_it():
+    call = fold(picks_up(6, "101"), hands_over(60, "101", "102", kind=TransferKind.ATTENDED), ends(120))
+    assert talks(call) == [("101", 6, 60), ("102", 60, 120)]
+    assert [one.answered for one in call.transfers] == [True]
+
+
+def test_who_was_to_get_the_call_unasked_has_not_taken_it_while_nobody_says_so():
+    call = fold(picks_up(6, "101"), hands_over(60, "101", "102"), ends(120))
+    assert talks(call) == [("101", 6, 60)]
+
+
+def test_a_call_with_a_colleagues_extension_as_its_other_side_is_internal():
+    assert fold(rings(0, direction=None, client_number="102")).direction is Direction.INTERNAL
+    assert fold(rings(0, direction=None, client_number="555")).direction is Direction.INBOUND
+
+
 def test_a_transfer_without_a_target_went_to_whoever_picked_up_next():
     call = fold(picks_up(6, "101"), hands_over(60, "101"), picks_up(70, "102"), ends(120, employee="102"))
     assert [(one.by, one.to, one.answered) for one in call.transfers] == [("101", "102", True)]

@@ -29,6 +29,8 @@ COMPANY = company()
         "sips:07700900801@pbx.example",
         "101@pbx.example",
         "tel:+44-7700-900801",
+        "SIP/101",
+        "PJSIP/101-0000002a",
     ],
 )
 def test_an_employee_is_known_by_extension_mail_and_phone_in_any_spelling(party):
@@ -37,7 +39,21 @@ def test_an_employee_is_known_by_extension_mail_and_phone_in_any_spelling(party)
 
 @pytest.mark.parametrize(
     "party",
-    [None, "", "1", "10", "1011", "unknown", "900801", "+447700900123", "PJSIP/101", "x" * 20, "99999999999999999999"],
+    [
+        None,
+        "",
+        "1",
+        "10",
+        "1011",
+        "unknown",
+        "900801",
+        "+447700900123",
+        "PJSIP/1011",
+        "SIP/",
+        "101@",
+        "x" * 20,
+        "99999999999999999999",
+    ],
 )
 def test_nobody_is_taken_for_somebody_else(party):
     assert employee_of(COMPANY, party) is None

@@ -53,6 +53,29 @@ async def test_a_backlog_of_five_attempts_makes_the_same_as_five_that_were_handl
     assert (case.attempts, task.count, len(await office.leads())) == (5, 5, 1)
 
 
+async def test_attempts_that_are_told_of_together_newest_first_are_due_from_the_oldest(office):
+    await office.store_facts(missed("a", NOON - 60), missed("z", NOON - 600))
+    await office.pass_by(3)
+    (case,), (task,) = await office.cases(), await office.tasks()
+    assert (case.attempts, case.first_at, case.due_at, task.due_at) == (
+        2, NOON - 600, NOON - 600 + 4 * HOUR, NOON - 600 + 4 * HOUR,
+    )  # fmt: skip
+    assert (await office.call("shop/z")).scenario == "S4"
+
+
+async def test_an_attempt_that_is_told_of_late_makes_the_promise_due_earlier(office):
+    await office.settle(missed("c2"))
+    await office.settle(missed("c1", NOON - 600, received_at=NOON + 60))
+    (case,), (task,) = await office.cases(), await office.tasks()
+    assert (case.attempts, case.due_at, task.due_at) == (2, NOON - 600 + 4 * HOUR, NOON - 600 + 4 * HOUR)
+
+
+async def test_a_colleague_whom_nobody_answered_is_no_client_without_a_number(office):
+    for place, (number, direction) in enumerate((("102", Direction.INBOUND), ("sip:102@pbx.example", None))):
+        await office.settle(missed(f"c{place}", client_number=number, direction=direction))
+    assert (await office.cases(), await office.calls()) == ((), ())
+
+
 async def test_missed_on_two_lines_is_two_promises_and_one_lead(office):
     await office.settle(missed("c1"), missed("c2", NOON + 60, line_number=SUPPORT))
     assert {case.line_number for case in await office.cases()} == {SALES, SUPPORT}
