@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check lab page faults bench clean
+.PHONY: run test cover check lab page faults bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
 	$(BIN)/bridge run --config config/demo.toml --simulate day
 
 test: $(VENV)/.dev          ## every test that needs nothing but Python
 	$(BIN)/pytest
+
+cover: $(VENV)/.dev         ## every branch of the core rings is reached by their own tests
+	$(BIN)/pytest -q -p no:cacheprovider tests/model tests/rules tests/wire tests/transcripts \
+	  --cov=bridge.model --cov=bridge.rules --cov=bridge.wire --cov-branch --cov-report=term-missing:skip-covered \
+	  --cov-fail-under=100
 
 check: $(VENV)/.dev         ## format, lint, types, rings, dependencies
 	$(BIN)/ruff format --check .
