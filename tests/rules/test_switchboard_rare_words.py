@@ -165,3 +165,13 @@ def test_who_began_an_outbound_call_may_be_met_one_list_after_the_client():
     pbx.answers("1.2", "1.1")
     pbx.hangs_up("1.1", "1.2")
     assert (pbx.call.direction, pbx.call.caller, parties(pbx.call)) == (Direction.OUTBOUND, "101", ["101"])
+
+
+def test_details_of_a_channel_that_nobody_knows_or_that_is_gone_are_harmless():
+    pbx = Pbx()
+    client, phone = answered_call(pbx)
+    pbx.hangs_up(client, phone)
+    over = pbx.call
+    for channel in ("9.9", client):
+        pbx.says(pbx.listed(channel, exten="442079460199", recording="late.wav", detail=True))
+    assert pbx.calls == [over]
