@@ -38,6 +38,8 @@ def mask_numbers(_logger: Any, _method: str, entry: MutableMapping[str, Any]) ->
 def _masked_within(value: Any) -> Any:
     if isinstance(value, str):
         return _masked(value)
+    if isinstance(value, dict):
+        return mask_numbers(None, "", dict(value))
     return [_masked_within(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
