@@ -331,7 +331,7 @@ async def test_changing_what_is_not_there_is_404(house):
 # ---- blocked numbers ----
 
 
-async def test_a_number_is_blocked_under_every_spelling_until_the_block_is_lifted(house):
+async def test_s3_23_a_number_is_blocked_under_every_spelling_until_the_block_is_lifted(house):
     added = await house.post("/v1/blocked-numbers", json={"number": "07700 900111", "reason": "insults"})
     assert (added.status, added.json["number"], added.json["added_by"]) == (201, ANNA, "all")
     assert (await house.post("/v1/blocked-numbers", json={"number": "+44 7700 900111"})).status == 200

@@ -248,21 +248,22 @@ async def test_a_lead_is_converted_with_a_form(house):
     assert "Convert to a deal" not in page
 
 
-async def test_numbers_are_blocked_and_unblocked_with_forms(house):
+async def test_s3_23_numbers_are_blocked_and_unblocked_with_forms_under_any_spelling(house):
     session = await house.sign_in()
     assert (await form(house, session, "/blocked", number="07700 900777", reason="insults\x00\n!")).status == 303
     page = (await house.see("/blocked", session)).text
     assert "+44 7700 900777" in page
+    assert 'value="+447700900777"' in page  # kept in E.164
     assert "insults!" in page
     assert "is blocked" in (await house.see("/blocked?test=%2B447700900777", session)).text
     assert "is not blocked" in (await house.see("/blocked?test=%2B447700900778", session)).text
     assert "no usable number" in (await house.see("/blocked?test=x", session)).text
-    assert (await form(house, session, "/blocked/remove", number="+447700900777")).status == 303
+    assert (await form(house, session, "/blocked/remove", number="00447700900777")).status == 303
     assert "No number is blocked" in (await house.see("/blocked", session)).text
 
 
 @pytest.mark.parametrize(("number", "message"), [("nonsense", "no usable number"), ("101", "no usable number")])
-async def test_what_cannot_be_blocked_is_told_on_the_page(house, number, message):
+async def test_s3_23_what_is_no_number_is_not_blocked_and_the_page_says_why(house, number, message):
     answer = await form(house, await house.sign_in(), "/blocked", number=number)
     assert answer.status == 422
     assert message in answer.text
