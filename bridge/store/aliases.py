@@ -15,7 +15,7 @@ _UPSERT = BulkUpsert(call_alias, ("key", "call_id"))
 
 async def call_ids(conn: AsyncConnection, keys: Collection[str]) -> dict[str, str]:
     """The id that the call with each key has or would have; a merged call's key leads to the call it became."""
-    merged = dict(await rows_for(conn, _KNOWN, keys))
+    merged: dict[str, str] = dict(await rows_for(conn, _KNOWN, keys))
     return {key: merged.get(key) or record_id("call", key) for key in keys}
 
 

@@ -1,5 +1,6 @@
 """Calls: the fold of each, what was decided about it, and when it is to be judged."""
 
+import typing
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from bridge.model.events import CallStep
 from bridge.model.moment import Instant
 from bridge.store.aliases import add_aliases, call_ids, keys_of
 from bridge.store.documents import call_text, client_text, read_call, read_client, read_steps, steps_text
+from bridge.store.ready import rows_of
 from bridge.store.schema import call
 from bridge.store.statements import BulkUpdate, BulkUpsert, by_value, literally, rows_for
 
@@ -158,7 +160,7 @@ _DUE = select_calls().where(call.c.judge_at <= bindparam("now")).order_by(call.c
 
 async def due_calls(conn: AsyncConnection, now: Instant, limit: int) -> list[CallRecord]:
     """The calls that have ended and settled and are to be judged now, the longest due first."""
-    return [call_record(row) for row in await conn.execute(_DUE, {"now": now, "count": limit})]
+    return [call_record(row) for row in await rows_of(conn, _DUE, now=now, count=limit)]
 
 
 _NEXT_DUE = select(func.min(call.c.judge_at)).where(call.c.judge_at.is_not(None))
@@ -166,8 +168,8 @@ _NEXT_DUE = select(func.min(call.c.judge_at)).where(call.c.judge_at.is_not(None)
 
 async def next_due(conn: AsyncConnection) -> Instant | None:
     """When the next call is to be judged; None if nothing is due ever."""
-    moment: Instant | None = (await conn.execute(_NEXT_DUE)).scalar_one()
-    return moment
+    ((moment,),) = await rows_of(conn, _NEXT_DUE)
+    return typing.cast("Instant | None", moment)
 
 
 _LIVE = (
@@ -223,7 +225,7 @@ async def short_abandons(
 ) -> dict[str, dict[str, Instant]]:
     """The calls since then in which these clients gave up early, by client and key: when each began (D12)."""
     found: dict[str, dict[str, Instant]] = {}
-    for lane, key, started_at in await rows_for(conn, _SHORT_ABANDONS.params(since=since), lanes):
+    for lane, key, started_at in await rows_for(conn, _SHORT_ABANDONS, lanes, since=since):
         found.setdefault(lane, {})[key] = started_at
     return found
 

@@ -76,6 +76,14 @@ class OneTripConnection(aiosqlite.Connection):
         """A cursor, without a trip."""
         return OneTripCursor(self)
 
+    async def rows(self, operation: str, parameters: Sequence[Any]) -> list[Any]:
+        """Every row that this statement gives."""
+        return (await self.visit(lambda connection: _done(connection.execute(operation, parameters)))).rows
+
+    async def for_each(self, operation: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute this statement, which gives nothing, for each of these rows of parameters."""
+        await self.visit(lambda connection: _done(connection.executemany(operation, rows)))
+
     async def visit(self, work: Callable[[sqlite3.Connection], _Done]) -> _Done:
         """Have this done in the connection's thread."""
         done: _Done = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]

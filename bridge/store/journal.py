@@ -25,6 +25,7 @@ from bridge.store.aliases import call_ids
 from bridge.store.documents import event_text, read_event
 from bridge.store.errors import UnreadableDocument
 from bridge.store.pages import Order, Page, page
+from bridge.store.ready import rows_of
 from bridge.store.schema import call, event, quarantine
 from bridge.store.statements import BulkInsert, by_value, in_pieces, literally, rows_for
 
@@ -157,7 +158,7 @@ async def pending(
     `fresh` are events that the caller still holds, by the id that `append_new` gave: they need not be read again,
     which is two thirds of the work.
     """
-    return [_entry(row, fresh) for row in await conn.execute(_PENDING, {"count": limit})]
+    return [_entry(row, fresh) for row in await rows_of(conn, _PENDING, count=limit)]
 
 
 _FIRST_OF_SOURCE = (
@@ -206,8 +207,7 @@ _FINISH = (
 
 async def finish(conn: AsyncConnection, ids: Collection[int], now: Instant) -> None:
     """These events are handled."""
-    for piece in in_pieces(ids):
-        await conn.execute(_FINISH, {"keys": piece, "now": now})
+    await rows_for(conn, _FINISH, ids, now=now)
 
 
 FORGOTTEN = "a blocked number: what it told was not kept"
@@ -222,8 +222,7 @@ async def forget(conn: AsyncConnection, ids: Collection[int], call_keys: Collect
     Their names stay, so that a repeat is still recognised.
     """
     for statement, keys in ((_FORGET_EVENTS, ids), (_FORGET_CALLS, call_keys)):
-        for piece in in_pieces(keys):
-            await conn.execute(statement, {"keys": piece, "now": now})
+        await rows_for(conn, statement, keys, now=now)
 
 
 async def fail(conn: AsyncConnection, entry_id: int, problem: str, now: Instant) -> None:
@@ -279,7 +278,7 @@ async def known_lane(conn: AsyncConnection, call_keys: Collection[str]) -> dict[
     if not call_keys:
         return {}
     ids = await call_ids(conn, call_keys)
-    of_calls = dict(await rows_for(conn, _LANES_OF_CALLS, set(ids.values())))
+    of_calls: dict[str, str] = dict(await rows_for(conn, _LANES_OF_CALLS, set(ids.values())))
     found = {key: of_calls[id_] for key, id_ in ids.items() if id_ in of_calls}
     missing = [key for key in ids if key not in found]
     if missing:

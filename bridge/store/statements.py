@@ -11,6 +11,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
+from bridge.store.ready import Row, execute_for_each, rows_of, rows_of_text
+
 K = TypeVar("K")
 CHUNK = 1024
 """The longest list in one statement: well under what both databases take (32 766), and a page of memory at most."""
@@ -54,7 +56,7 @@ class BulkUpsert:
         if not rows:
             return
         text = self._text.get(conn.dialect.name) or self._compile(conn.dialect)
-        await conn.exec_driver_sql(text, list(rows))
+        await execute_for_each(conn, text, list(rows))
 
     def _compile(self, dialect: Dialect) -> str:
         keys = [key.name for key in self._table.primary_key]
@@ -84,7 +86,7 @@ class BulkUpdate:
         if not rows:
             return
         text = self._text.get(conn.dialect.name) or self._compile(conn.dialect)
-        await conn.exec_driver_sql(text, list(rows))
+        await execute_for_each(conn, text, list(rows))
 
     def _compile(self, dialect: Dialect) -> str:
         # The same table with its columns in our order: parameters stand in the order of the table's columns.
@@ -108,12 +110,12 @@ class BulkInsert:
         self._returning = list(returning)
         self._texts: dict[tuple[str, int], str] = {}
 
-    async def run(self, conn: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    async def run(self, conn: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> list[Row]:
         """Insert the rows, whose values stand in the order of `columns`."""
-        new: list[tuple[Any, ...]] = []
+        new: list[Row] = []
         for piece in in_pieces(rows, ROWS_AT_ONCE):
             text = self._texts.get((conn.dialect.name, len(piece))) or self._compile(conn.dialect, len(piece))
-            new += (await conn.exec_driver_sql(text, tuple(chain.from_iterable(piece)))).all()
+            new += await rows_of_text(conn, text, tuple(chain.from_iterable(piece)))
         return new
 
     def _compile(self, dialect: Dialect, rows: int) -> str:
@@ -136,11 +138,11 @@ def in_pieces(keys: Collection[K], longest: int = CHUNK) -> Iterator[list[K]]:
         yield piece + piece[-1:] * ((1 << (len(piece) - 1).bit_length()) - len(piece))
 
 
-async def rows_for(conn: AsyncConnection, statement: Executable, keys: Collection[Any]) -> list[tuple[Any, ...]]:
+async def rows_for(conn: AsyncConnection, statement: Executable, keys: Collection[Any], **values: Any) -> list[Row]:
     """Every row that the statement gives for these keys; it has them as the expanding parameter `keys`."""
-    rows: list[tuple[Any, ...]] = []
+    rows: list[Row] = []
     for piece in in_pieces(keys):
-        rows += (await conn.execute(statement, {"keys": piece})).all()
+        rows += await rows_of(conn, statement, keys=piece, **values)
     return rows
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bridge.model.call import Call, Direction, HungUpBy, Outcome, Rang, RangResult, Talk, Transfer, TransferKind, Utm
 from bridge.model.crm import Case, Contact, Deal, Lead, Organisation, Task, TaskKind, TaskStatus, record_id
 from bridge.model.events import CallEnded, CallSeen
@@ -127,3 +129,11 @@ def case(n: int = 1, client: str = ANNA, **told: Any) -> Case:
         "task_id": None,
     }
     return Case(**(ordinary | told))
+
+
+async def overheard(conn: AsyncConnection) -> list[str]:
+    """Every statement over this connection from now on, with its values in it."""
+    asked: list[str] = []
+    pooled = await conn.get_raw_connection()
+    await pooled.driver_connection.set_trace_callback(asked.append)
+    return asked

@@ -3,11 +3,13 @@
 import asyncio
 import shutil
 import signal
+import sqlite3
 import sys
 
 import pytest
 from sqlalchemy import event
 
+from bridge.store.driver import OneTripConnection
 from tests.flow.builders import acme
 from tests.stories.a_day import BLOCKED, a_day
 from tests.stories.office import open_office
@@ -20,19 +22,47 @@ class PlugPulled(BaseException):
     """Nothing after this instruction happens; like a power cut, no `except Exception` sees it."""
 
 
-def pull_the_plug(store, *, before: int) -> None:
-    """Die before the n-th instruction to the database (0: the first), the commits included."""
-    done = 0
+class Plug:
+    """What keeps a connection to the database going, for as many instructions as are `left` (None: for ever)."""
 
-    def step(*_args: object) -> None:
-        nonlocal done
-        if done == before:
+    left: int | None = None
+
+    def connect(self, database: str, **options) -> "Mortal":
+        return Mortal(self, database, options)
+
+    def step(self) -> None:
+        if self.left == 0:
             raise PlugPulled
-        done += 1
+        self.left = None if self.left is None else self.left - 1
 
-    engine = store._writer.sync_engine
-    event.listen(engine, "before_cursor_execute", step)
-    event.listen(engine, "commit", step)
+
+class Mortal(OneTripConnection):
+    """A connection over which every instruction may be the last."""
+
+    def __init__(self, plug: Plug, database: str, options: dict) -> None:
+        super().__init__(lambda: sqlite3.connect(database, **options), iter_chunk_size=64)
+        self.plug = plug
+
+    async def visit(self, work):
+        self.plug.step()
+        return await super().visit(work)
+
+    async def commit(self) -> None:
+        self.plug.step()
+        await super().commit()
+
+
+async def pull_the_plug(store, *, before: int) -> None:
+    """Die before the n-th instruction to the database (0: the first), the commits included."""
+    plug = Plug()
+    event.listen(
+        store._writer.sync_engine,
+        "do_connect",
+        lambda _dialect, _record, _arguments, options: options.update(async_creator_fn=plug.connect),
+    )
+    async with store.writing():  # connected, with all that belongs to it
+        pass
+    plug.left = before
 
 
 async def outcome(folder) -> dict:
@@ -56,7 +86,7 @@ async def crash(folder, *, before: int, size: int = 40) -> bool:
     """Work until the plug is pulled; False: everything was done before that."""
     async with open_office(folder, COMPANY) as office:
         office.clock.advance(LATER)
-        pull_the_plug(office.store, before=before)
+        await pull_the_plug(office.store, before=before)
         office.lanes._size = size
         try:
             await office.work()
@@ -95,7 +125,7 @@ async def test_a_bridge_that_crashes_again_and_again_at_ever_later_steps_gets_th
 async def test_what_was_not_acknowledged_when_the_plug_was_pulled_may_be_sent_again(tmp_path):
     day = a_day()
     async with open_office(tmp_path, COMPANY) as office:
-        pull_the_plug(office.store, before=2)
+        await pull_the_plug(office.store, before=2)
         with pytest.raises(BaseExceptionGroup):
             await office.store_facts(*day)
     async with open_office(tmp_path, COMPANY) as office:
