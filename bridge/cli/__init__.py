@@ -1,4 +1,4 @@
-"""The command `bridge`. Exit status: 0 good, 1 found wanting, 2 misuse (contract section 1)."""
+"""The command `bridge`. Exit status: 0 good, 1 found wanting, 2 misuse."""
 
 from typing import Annotated
 

@@ -15,7 +15,7 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How the call ended, as the contract spells it.
+    """How the call ended, in the words of the API and of the generic webhook.
 
     An inbound call is ANSWERED (a person of ours talked) or MISSED (with a reason). An outbound call is ANSWERED,
     BUSY, FAILED, CANCELLED (our side gave up) or MISSED (the network rang it out).
@@ -30,7 +30,7 @@ class Outcome(StrEnum):
 
 
 class MissedReason(StrEnum):
-    """Why a missed call was missed (scenarios.md, last paragraph)."""
+    """Why a missed call was missed."""
 
     NO_ANSWER = "no_answer"
     ABANDONED_RINGING = "abandoned_ringing"

@@ -45,7 +45,7 @@ class DealStatus(StrEnum):
 
 
 class TaskKind(StrEnum):
-    """What a task asks for (contract section 4)."""
+    """What a task asks for."""
 
     CALLBACK = "callback"
     REVIEW = "review"

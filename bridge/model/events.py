@@ -23,7 +23,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFact(Fact):
-    """What every step of a call that a platform pushes may carry (contract section 3); None is "not told"."""
+    """What every step of a call that a platform pushes may carry (docs/how-to/webhook.md); None is "not told"."""
 
     platform_call_id: str
     direction: Direction | None = None

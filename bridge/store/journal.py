@@ -39,7 +39,7 @@ TYPES: dict[type, str] = {
     FormSubmitted: "form.submitted",
     ChatRequested: "chat.requested",
 }
-"""What the journal calls each class of event (contract section 3, where it has a name)."""
+"""What the journal calls each class of event (docs/how-to/webhook.md has the pushed ones)."""
 
 
 class EntryState(StrEnum):

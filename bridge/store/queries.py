@@ -1,4 +1,4 @@
-"""What people and programs read (contract section 4): lists newest first, single records, who is responsible."""
+"""What people and programs read: lists newest first, single records, who is responsible."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

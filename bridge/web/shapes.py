@@ -1,4 +1,4 @@
-"""How our records look in answers (contract section 4): each member once, for the answer and for its description."""
+"""How our records look in answers: each member once, for the answer and for its description."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

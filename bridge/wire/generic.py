@@ -1,10 +1,10 @@
-"""The generic dialect (contract section 3): JSON that a developer writes by hand, one event or an array of them.
+"""The generic dialect (docs/how-to/webhook.md): JSON that a developer writes by hand, one event or an array of them.
 
 Its sender is a developer, so every problem is told at once, with its path and what to write instead. What strangers
 typed (names, advertising tags) never makes an event unreadable: it is cleaned and clipped, because a call must not be
 lost over a visitor's odd link.
 
-Decisions that the contract leaves open:
+Decisions:
 
 - An unknown key is an error with "did you mean"; a known key that this `type` does not use is checked and ignored, so
   that one template may serve every type. An empty string and null both mean "not told".

@@ -1,5 +1,5 @@
 # ruff: noqa: S311 # chance need not be secret here
-"""Promises 1 and 2 at the whole daemon: killed with -9 at any moment, under load, it loses nothing and doubles nothing.
+"""The whole daemon: killed with -9 at any moment, under load, it loses nothing and doubles nothing.
 
 A minute long, and left to chance: run it with `pytest tests/faults/*.py`; SEED says which chance, it is told at a
 failure.

@@ -1,4 +1,4 @@
-"""Promises 2 and 4: nothing happens twice, and it makes no difference how facts are cut, repeated or shuffled."""
+"""Nothing happens twice, and it makes no difference how facts are cut, repeated or shuffled."""
 
 import asyncio
 import tempfile

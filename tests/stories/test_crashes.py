@@ -1,4 +1,4 @@
-"""Promises 1 and 2: killing the process between any two instructions loses nothing and doubles nothing."""
+"""Killing the process between any two instructions loses nothing and doubles nothing."""
 
 import asyncio
 import shutil

@@ -13,7 +13,7 @@ from bridge.wire.problems import MOST_PROBLEMS, Unreadable
 
 NOW = from_iso("2026-11-22T09:15:40Z")
 
-# The contract's own example, word for word.
+# The documented example.
 EXAMPLE = """
 { "event_id": "c-1001-3", "type": "call.ended", "call_id": "c-1001",
   "occurred_at": "2026-11-22T10:15:30+01:00", "direction": "inbound",
