@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -148,6 +149,7 @@ class Daemon:
                 try:
                     await self._hold_lines()
                     await self._open_the_door(runner)
+                    _let_what_is_there_stay()
                     playing = self._tasks.create_task(self._play(simulate)) if simulate else None
                     await self._until_stopped()
                     if playing is not None:
@@ -347,6 +349,14 @@ def _text_of(matrix: Matrix, path: Path) -> str:
         remedy = "it was changed while it was read; read it again"
         raise ConfigurationError((Problem(file=str(path), line=1, key="scenarios", value=None, remedy=remedy),))
     return text
+
+
+def _let_what_is_there_stay() -> None:
+    """Spare the garbage collector what was made up to here: modules and settings live as long as the process does,
+    and to look through a hundred thousand of their objects again and again was a tenth of the work.
+    """  # noqa: D205
+    gc.collect()
+    gc.freeze()
 
 
 def _in_url(host: str) -> str:
