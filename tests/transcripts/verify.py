@@ -147,7 +147,7 @@ def _transfers(truth: dict[str, Any], call: Call) -> tuple[object, object]:
 
 
 def _recordings(truth: dict[str, Any], call: Call) -> list[str]:
-    if not truth["recorded"] or not truth["answered"]:  # a mailbox behind a ring group is recorded, too: nobody's talk
+    if not truth["recorded"]:
         return [f"nothing was recorded, told as {call.recordings}"] if call.recordings else []
     if not call.recordings or call.recordings[0] != truth["recording"]["path"]:
         return [f"recorded in {truth['recording']['path']}, told as {call.recordings}"]

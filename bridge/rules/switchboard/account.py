@@ -54,10 +54,13 @@ def _recordings(call: LiveCall) -> tuple[str, ...]:
     """The files that hold a conversation.
 
     A file exists for an unanswered call, too: it is an empty one, as is that of a caller who hung up at the very moment
-    of the answer. After a crash of the PBX the file's header was never completed, so there is nothing to play.
+    of the answer; but a message that was left in a mailbox behind a member is in it. After a crash of the PBX the
+    file's header was never completed, so there is nothing to play.
     """
-    if call.answered_at is None or call.crashed:
+    if call.crashed:
         return ()
+    if call.answered_at is None:
+        return call.recordings if call.voicemail_left else ()
     if (
         call.ended_at is not None
         and not call.incomplete

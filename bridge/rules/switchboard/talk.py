@@ -33,7 +33,7 @@ def _settle(registry: Registry, call: LiveCall, group: list[Channel], at: Instan
         if person.call is not call and call.client is not None and person.call.client is None:
             registry.join(call, person.call)  # a pick-up, a fetch from parking, a consultation, a conference
         _begin(registry, call, person, at)
-    if persons:
+    if persons or len(group) > 1:  # with nobody else it may be a mailbox, behind a local pair
         note_recording(call, group)
 
 
@@ -100,10 +100,7 @@ def _settle_transfers(registry: Registry, call: LiveCall, person: Channel) -> No
 
 
 def note_recording(call: LiveCall, group: list[Channel]) -> None:
-    """Of the files that record this conversation keep one: the one that is known already, else the client's or oldest.
-
-    A file on a channel of a group in which nobody talks with the client is none of his business.
-    """
+    """Of the files that record this group keep one: the one that is known already, else the client's or oldest."""
     files = [member.recording for member in group if member.recording is not None]
     if not files or any(_is_named(call, file) for file in files):
         return
