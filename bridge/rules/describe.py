@@ -25,9 +25,7 @@ adds to it. `bridge explain CALL_ID` shows which row decided and why each row be
    `when.utm_campaign` **above** the general one.
 3. `bridge check` tells everything that is wrong at once, with the line: unknown words, rows that can never match
    because rows above take all their situations, a lead without a contact or organisation, lead and deal in one row.
-4. `bridge rehearse --scenarios FILE --since 30d` decides the last month again by the new file and shows what would have
-   gone elsewhere. Nothing is written.
-5. Reload (`systemctl reload bridge`). The next call follows the new rows; a call that has begun keeps the old ones.
+4. Reload (`systemctl reload bridge`). The next call follows the new rows; a call that has begun keeps the old ones.
 
 The client's state is judged as it was when the call began. Where a task has no `due`, it is due
 `policy.task_deadline` (4 hours) after the call's end. Whoever is disabled or not to be assigned is passed over for
