@@ -82,7 +82,9 @@ class AmiLine:
         self._log = log.bind(source=settings.id)
         self._board = Switchboard(source=settings.id, trunks=settings.trunks)
         self._handover = Handover(most=settings.most_waiting)
-        self._delivery = Delivery(self._handover, clock, chance, accept, stop_seconds=settings.stop_seconds)
+        self._delivery = Delivery(
+            self._handover, clock, chance, accept, source=settings.id, stop_seconds=settings.stop_seconds
+        )
         self._connected_since: Instant | None = None
         self._last_event_at: Instant | None = None
         self._lost_at: Instant | None = None

@@ -70,8 +70,16 @@ class Delivery:
     """Carries what waits in a handover to the journal. `chance` gives a number from 0 up to but not including 1."""
 
     def __init__(
-        self, handover: Handover, clock: Clock, chance: Callable[[], float], accept: Accept, *, stop_seconds: float
+        self,
+        handover: Handover,
+        clock: Clock,
+        chance: Callable[[], float],
+        accept: Accept,
+        *,
+        source: str,
+        stop_seconds: float,
     ) -> None:
+        self._log = log.bind(source=source)
         self._handover = handover
         self._clock = clock
         self._chance = chance
@@ -104,7 +112,7 @@ class Delivery:
         """Say how many were dropped, each time that it has doubled."""
         if self._handover.dropped >= max(1, 2 * self._dropped_told):
             self._dropped_told = self._handover.dropped
-            log.error("source.calls_dropped", dropped=self._dropped_told, waiting=len(self._handover))
+            self._log.error("source.calls_dropped", dropped=self._dropped_told, waiting=len(self._handover))
 
     async def _flush(self) -> None:
         try:
@@ -114,4 +122,4 @@ class Delivery:
         except TimeoutError:
             pass
         if len(self._handover):  # the PBX will be asked again, but what has ended by then is lost
-            log.warning("source.calls_left", calls=len(self._handover))
+            self._log.warning("source.calls_left", calls=len(self._handover))
