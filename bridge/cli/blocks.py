@@ -65,13 +65,10 @@ def block_remove(
             return await unblock(conn, wanted)
 
     removed = with_store(configuration, remove)
+    if configuration.company.blocks(wanted):
+        fail(f"{wanted.e164} is blocked in bridge.toml; take it out of [policy] blocked_numbers there", as_json=as_json)
     if not removed:
-        where = (
-            "in bridge.toml; take it out of [policy] blocked_numbers there"
-            if wanted.e164 in configuration.company.blocked
-            else ""
-        )
-        fail(f"{wanted.e164} is not blocked at run time{', but ' + where if where else ''}", as_json=as_json)
+        fail(f"{wanted.e164} is not blocked", as_json=as_json)
     answer({"number": wanted.e164, "removed": True}, f"{wanted.e164}: no longer blocked", as_json)
 
 
@@ -90,7 +87,7 @@ def block_list(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> No
     found = with_store(configuration, read)
     found += [
         {"number": n, "reason": None, "added_at": None, "from": "bridge.toml"}
-        for n in sorted(configuration.company.blocked)
+        for n in configuration.company.blocked_numbers()
     ]
     print_json(found) if as_json else print_table(("number", "reason", "added_at", "from"), found)
 
@@ -111,7 +108,7 @@ def block_test(
             return None if entry is None else entry.number
 
     by = with_store(configuration, look)
-    if by is None and not configuration.company.blocked.isdisjoint({wanted.e164}):
+    if by is None and configuration.company.blocks(wanted):
         by = "bridge.toml"
     told = f"{wanted.e164}: " + ("not blocked" if by is None else f"blocked (by {by})")
     answer({"number": wanted.e164, "blocked": by is not None, "by": by}, told, as_json)

@@ -6,6 +6,7 @@ from datetime import date, time
 from enum import StrEnum
 
 from bridge.model.moment import Instant
+from bridge.model.phone import PhoneNumber, lane_of, lookup_keys
 
 
 class Role(StrEnum):
@@ -103,7 +104,7 @@ class Company:
     `timezone` is the IANA name used where neither a line nor an employee has a schedule; `country` (ISO 3166 alpha-2)
     is how national numbers are read. `parties` maps every way a platform may name an employee (extension, SIP
     account, e-mail in lower case, each lookup key of his phones) to his id. `own_numbers` holds every lookup key of
-    the lines and of the employees' phones.
+    the lines and of the employees' phones, `blocked` every lookup key of the numbers that the configuration blocks.
     """
 
     name: str
@@ -117,6 +118,14 @@ class Company:
     parties: Mapping[str, str] = field(default_factory=dict)
     own_numbers: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
+
+    def blocks(self, number: PhoneNumber) -> bool:
+        """Whether the configuration blocks this number; more may be blocked at run time."""
+        return not self.blocked.isdisjoint(lookup_keys(number))
+
+    def blocked_numbers(self) -> tuple[str, ...]:
+        """What the configuration blocks, in E.164, each number once."""
+        return tuple(sorted({lane_of(PhoneNumber(key)) for key in self.blocked}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

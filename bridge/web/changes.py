@@ -7,7 +7,7 @@ from bridge.flow.bulletin import change_of
 from bridge.model.crm import Deal, Lead, LeadStatus, Task, record_id
 from bridge.model.moment import Instant
 from bridge.model.people import Company
-from bridge.model.phone import PhoneNumber, lane_of, lookup_keys
+from bridge.model.phone import PhoneNumber, lookup_keys
 from bridge.store.blocked import BlockedNumber, block, blocked_numbers, blocking, unblock
 from bridge.store.edits import complete_task, edit_lead, set_lead_status
 from bridge.store.engine import Connection
@@ -139,7 +139,7 @@ async def unblock_number(services: Services, number: PhoneNumber) -> None:
     """
     async with services.store.writing() as conn:
         removed = await unblock(conn, number)
-    if lookup_keys(number) & services.company().blocked:
+    if services.company().blocks(number):
         raise Refused(HTTPStatus.CONFLICT, "policy.blocked_numbers in bridge.toml blocks this number; remove it there")
     if not removed:
         raise Refused(HTTPStatus.NOT_FOUND, "this number is not blocked")
@@ -148,5 +148,4 @@ async def unblock_number(services: Services, number: PhoneNumber) -> None:
 async def all_blocked(conn: Connection, company: Company) -> list[tuple[str, BlockedNumber | None]]:
     """Every blocked number: those added at run time with their entry, then those of the configuration."""
     added = await blocked_numbers(conn)
-    configured = sorted({lane_of(PhoneNumber(key)) for key in company.blocked})
-    return [(entry.number, entry) for entry in added] + [(number, None) for number in configured]
+    return [(entry.number, entry) for entry in added] + [(number, None) for number in company.blocked_numbers()]

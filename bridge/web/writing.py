@@ -6,7 +6,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from bridge.model.people import Company
-from bridge.model.phone import PhoneNumber, lookup_keys, read_number
+from bridge.model.phone import PhoneNumber, read_number
 from bridge.store.blocked import BlockedNumber, blocking
 from bridge.web.asking import asked, body_of, text_in, usable_number, version_of
 from bridge.web.changes import (
@@ -115,7 +115,7 @@ async def test(request: web.Request, _visitor: Visitor) -> web.Response:
         return web.json_response({"number": None, "blocked": False, "by": None})
     async with shop.store.reading() as conn:
         entry = await blocking(conn, number)
-    by = "list" if entry else "configuration" if lookup_keys(number) & company.blocked else None
+    by = "list" if entry else "configuration" if company.blocks(number) else None
     return web.json_response({"number": number.e164, "blocked": by is not None, "by": by})
 
 

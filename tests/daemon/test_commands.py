@@ -52,6 +52,17 @@ def test_a_number_that_is_not_blocked_is_found_wanting(bridge):
     assert bridge.command("block", "test", "07700900124").returncode == 1
 
 
+def test_what_the_configuration_blocks_is_one_number_however_it_may_be_dialled_and_stays_blocked(tmp_path):
+    argentine = "+5491123456789"  # abroad with a 9, at home without
+    bridge = Bridge(tmp_path, SETTINGS.replace("[policy]", f'[policy]\nblocked_numbers = ["{argentine}"]'))
+    assert len(json.loads(bridge.command("block", "list", "--json").stdout)) == 1
+    assert bridge.command("block", "test", "+541123456789").returncode == 0
+    bridge.command("block", "add", argentine)
+    refused = bridge.command("block", "remove", argentine)
+    assert refused.returncode == 1
+    assert "bridge.toml" in refused.stderr
+
+
 def test_what_is_no_number_is_misuse(bridge):
     assert bridge.command("block", "add", "anonymous").returncode == 2
 
