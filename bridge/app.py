@@ -209,7 +209,7 @@ class Daemon:
                 await self._reload()
 
     async def _reload(self) -> None:
-        """Take the files as they are now, or keep what we have and say why (S3-24, promise 10)."""
+        """Take the files as they are now, or keep what we have and say why (S3-24)."""
         try:
             configuration, matrix = await asyncio.to_thread(load_everything, self._configuration.path)
             scenarios = _text_of(matrix, configuration.scenarios_path)
@@ -287,7 +287,7 @@ class Daemon:
             return
         url, token = hook
         pushes = simulated_call(name, SystemRandom(), self._clock.now(), simulated_company(self._configuration))
-        with contextlib.suppress(PushRefused):
+        try:
             await push_all(
                 pushes,
                 url=url,
@@ -295,6 +295,8 @@ class Daemon:
                 clock=self._clock,
                 tell=lambda told: log.info("simulation.pushed", told=told),
             )
+        except PushRefused as refused:
+            log.warning("simulation.refused", problem=str(refused))
 
     def _status(self) -> Status:
         hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in _webhooks(self._configuration)]
