@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import resource
 import secrets
 import signal
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,6 +38,7 @@ from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
 from bridge.web.app import make_app, make_runner
+from bridge.web.door import BACKLOG, MOST_CONNECTIONS, Door
 from bridge.web.services import Services, SourceStatus, Status
 from bridge.wire.simulation import SimulatedCompany, simulated_call
 
@@ -48,6 +50,8 @@ JOURNAL_PAUSE_SECONDS = 0.05
 """How often we look whether the journal's rest is handled, before a line is held."""
 FIXED = ("store_url", "data_dir", "web", "public_url")
 """What a reload does not change."""
+OTHER_FILES = 200
+"""Files and connections of our own: the store, the lines to PBXs."""
 KEY_FILE = "session.key"
 KEY_BYTES = 32
 KEY_MODE = 0o600
@@ -191,7 +195,7 @@ class Daemon:
     async def _open_the_door(self, runner: web.AppRunner) -> None:
         settings = self._configuration.web
         try:
-            await web.TCPSite(runner, settings.host, settings.port, backlog=1024).start()
+            await Door(runner, settings.host, settings.port, most=_room_for_connections()).start()
         except OSError as error:
             raise StartRefused(f"[web] listen = {settings.listen!r}: {error.strerror}; choose another") from error
         host, port = runner.addresses[0][:2]  # the port that 0 has become
@@ -351,6 +355,16 @@ def _text_of(matrix: Matrix, path: Path) -> str:
         remedy = "it was changed while it was read; read it again"
         raise ConfigurationError((Problem(file=str(path), line=1, key="scenarios", value=None, remedy=remedy),))
     return text
+
+
+def _room_for_connections() -> int:
+    """How many may be open at once, and as many files as they need: usual limits (1024) are soft, and made for less."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS + BACKLOG + OTHER_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if resource.RLIM_INFINITY != soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(allowed - BACKLOG - OTHER_FILES, 2 * OTHER_FILES) // 2
 
 
 def _let_what_is_there_stay() -> None:

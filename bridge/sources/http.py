@@ -18,10 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Intake, Overloaded, Stopping
 from bridge.model.moment import Instant
+from bridge.sources.room import Room
 from bridge.store.errors import StoreError
 from bridge.wire import generic, problems, standard_webhooks
 from bridge.wire.problems import Problem, Unreadable
 
+MOST_UNFINISHED = 64 * 1024 * 1024
+"""Bytes of bodies that are not whole yet, of all senders together; whoever comes later is asked to come again."""
+MOST_UNPROVED = 16 * 1024 * 1024
+"""The same, of those whose signature can be looked at only when the body is whole: anybody may pretend to have one."""
+SECONDS_FOR_ROOM = 2
 SECONDS_FOR_A_STORE = 5
 """After which a store that was full or locked is worth another try."""
 
@@ -100,6 +106,8 @@ class WebhookReceiver:
         self._intake = intake
         self._clock = clock
         self._hooks: dict[str, _Hook] = {}
+        self._unfinished = Room(MOST_UNFINISHED)
+        self._unproved = Room(MOST_UNPROVED)
         self.configure(sources)
 
     def configure(self, sources: Iterable[WebhookSettings]) -> None:
@@ -123,7 +131,8 @@ class WebhookReceiver:
         refused = _refuse_by_its_head(hook, request.headers)
         if refused is not None:
             return refused
-        body = await _read_body(request, hook.settings)
+        proved = hdrs.AUTHORIZATION in request.headers and hook.token is not None
+        body = await _read_body(request, hook.settings, self._unfinished if proved else self._unproved)
         if isinstance(body, web.Response):
             return body
         now = self._clock.now()
@@ -176,26 +185,37 @@ def _refuse_by_its_head(hook: _Hook, headers: Mapping[str, str]) -> web.Response
     return None
 
 
-async def _read_body(request: web.Request, settings: WebhookSettings) -> bytes | web.Response:
+async def _read_body(request: web.Request, settings: WebhookSettings, room: Room) -> bytes | web.Response:
     """The body, or why it is not read to its end."""
     most = settings.max_body
     if request.content_length is not None and request.content_length > most:
         return _too_large(most)
-    body = bytearray()
     try:
         if request.content.is_eof():  # it came with its head, as nearly every push does
-            body += request.content.read_nowait(-1)
-            return bytes(body) if len(body) <= most else _too_large(most)
+            body = request.content.read_nowait(-1)
+            return body if len(body) <= most else _too_large(most)
         async with asyncio.timeout(settings.body_seconds):
-            async for piece in request.content.iter_any():
-                body += piece
-                if len(body) > most:
-                    return _too_large(most)
+            return await _read_slowly(request, most, room)
     except TimeoutError:
         return _problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took longer than {settings.body_seconds:g} seconds")
     except (web.RequestPayloadError, ConnectionError):
         return _problem(HTTPStatus.BAD_REQUEST, "the body is not what its headers promise")
-    return bytes(body)
+
+
+async def _read_slowly(request: web.Request, most: int, room: Room) -> bytes | web.Response:
+    body = bytearray()
+    taken = 0
+    try:
+        async for piece in request.content.iter_any():
+            if not room.take(len(piece)):
+                return _come_again("too many bodies are on their way", SECONDS_FOR_ROOM)
+            taken += len(piece)
+            body += piece
+            if len(body) > most:
+                return _too_large(most)
+        return bytes(body)
+    finally:
+        room.give_back(taken)
 
 
 def _explained(unreadable: Unreadable, request: web.Request) -> web.Response:

@@ -212,6 +212,8 @@ def _refused_by(error: Exception) -> Refused:
         case StoreError() | Overloaded() | Stopping():
             log.warning("request.refused", problem=type(error).__name__)
             return _come_again("the store cannot be used just now")
+        case web.RequestPayloadError() | ConnectionError():
+            return Refused(HTTPStatus.BAD_REQUEST, "the request was cut off")
         case TimeoutError():
             log.warning("request.timed_out")
             return _come_again("it took too long")

@@ -1,9 +1,10 @@
 """What people do on the page: forms that are sent, checked, and answered with the way back."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
@@ -16,6 +17,10 @@ from bridge.web.gate import CSRF_FIELD, GATE, NOBODY, SESSION_COOKIE, Visitor, u
 from bridge.web.pages import EMPLOYEE_COOKIE, looks_of, render
 from bridge.web.problems import Refused
 
+LARGEST_FORM: Final = 16 * 1024
+MOST_FIELDS: Final = 20
+SECONDS_FOR_A_FORM: Final = 10.0
+
 Posted = Callable[[web.Request], Awaitable[web.Response]]
 
 
@@ -26,10 +31,26 @@ async def form_of(request: web.Request) -> tuple[Visitor, Mapping[str, str]]:
         Refused: he may not, or the form is not ours.
 
     """
-    posted = await request.post()
-    fields = {name: value for name, value in posted.items() if isinstance(value, str)}
-    visitor = await request.config_dict[GATE].require_form(request, fields.get(CSRF_FIELD, ""))
-    return visitor, fields
+    if (await request.config_dict[GATE].visitor(request)).csrf is None:
+        raise unknown_visitor()  # before anything that he sends is read
+    fields = await _fields_of(request)
+    return await request.config_dict[GATE].require_form(request, fields.get(CSRF_FIELD, "")), fields
+
+
+async def _fields_of(request: web.Request) -> Mapping[str, str]:
+    """The fields of a form. One of ours is small and comes at once; who has not signed in may fill no more memory.
+
+    Raises:
+        Refused: it is no form of ours.
+        TimeoutError: it does not come.
+
+    """
+    async with asyncio.timeout(SECONDS_FOR_A_FORM):
+        text = await request.clone(client_max_size=LARGEST_FORM).text()
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "this is no form of ours") from None
 
 
 async def done(request: web.Request) -> web.Response:
@@ -124,8 +145,7 @@ async def sign_in(request: web.Request) -> web.Response:
     """POST /sign-in: the token is exchanged for a cookie that scripts cannot read."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise Refused(HTTPStatus.FORBIDDEN, "sign in on this page itself")
-    posted = await request.post()
-    fields = {name: value for name, value in posted.items() if isinstance(value, str)}
+    fields = await _fields_of(request)
     following = _local(fields.get("next"), "/")
     session = await request.config_dict[GATE].sign_in(fields.get("token", ""))
     if session is None:
@@ -148,9 +168,8 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def sign_out(request: web.Request) -> web.Response:
     """POST /sign-out."""
-    posted = await request.post()
     visitor = await request.config_dict[GATE].visitor(request)
-    if visitor.csrf is None or posted.get(CSRF_FIELD) != visitor.csrf:
+    if visitor.csrf is None or (await _fields_of(request)).get(CSRF_FIELD) != visitor.csrf:
         raise unknown_visitor()
     response = _back(None, "/")
     response.del_cookie(SESSION_COOKIE)

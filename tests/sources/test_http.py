@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.flow import intake as intake_module
+from bridge.sources import http as http_module
 from bridge.sources.http import TokenBucket, WebhookSettings
 from bridge.wire.standard_webhooks import signed_headers
 from tests.flow.hand_clock import NOON
@@ -243,6 +244,20 @@ async def test_a_body_that_never_ends_is_given_up(house):
         f"POST /hooks/small HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HOOK_TOKEN}\r\nContent-Length: 900\r\n\r\n["
     )
     assert (await raw(house, head.encode())).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_bodies_without_a_proof_fill_no_more_than_the_room_there_is_for_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(http_module, "MOST_UNPROVED", 100_000)
+    async with open_house(tmp_path, hooks=[shop(), shop(id="signed", token=None, signing_secret=SECRET)]) as house:
+        body = json.dumps([house.call()]).encode()
+        signed = signed_headers(b"s" * 32, message_id="m1", now=NOON, body=body)
+        pretended = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        head = f"POST /hooks/signed HTTP/1.1\r\nHost: x\r\n{pretended}Content-Length: 900000\r\n\r\n".encode()
+        answer = await raw(house, head + b"x" * 300_000)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"Retry-After: " in answer
+        assert (await house.ask("POST", "/hooks/signed", data=body, headers=signed)).status == 202
+        assert (await house.push(house.call("c-2"))).status == 202
 
 
 @pytest.mark.parametrize("begun", [b"", b"POST /hooks/shop HTTP/1.1\r\nHost: x\r\nX-Sl"])
