@@ -1,4 +1,4 @@
-"""Platforms that push over HTTP: `POST /hooks/{source}` (contract section 3).
+"""Platforms that push over HTTP: `POST /hooks/{source}` (docs/how-to/webhook.md).
 
 A request is answered in the order in which it gets expensive: who is it (404), is he allowed (401), too large (413),
 too fast (429), readable (422), stored (202 or 503). Nothing of a refused request is kept, but for the body that could

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote
 
 from aiohttp import web
 
-from bridge.model.phone import PhoneNumber, lookup_keys, read_number
+from bridge.model.phone import PhoneNumber, read_number
 from bridge.store.blocked import blocking
 from bridge.web.asking import LONGEST_VALUE, asked
 from bridge.web.changes import Fate, all_blocked, block_number, finish_task, settle_lead, unblock_number
@@ -118,7 +118,7 @@ async def _blocked_page(
             number = read_number(tested, company.country)
             if not isinstance(number, PhoneNumber):
                 answer = "That is no usable number."
-            elif await blocking(conn, number) is not None or lookup_keys(number) & company.blocked:
+            elif await blocking(conn, number) is not None or company.blocks(number):
                 answer = f"{looks_of(request).number(number.e164)} is blocked."
             else:
                 answer = f"{looks_of(request).number(number.e164)} is not blocked."
