@@ -21,7 +21,7 @@ from bridge.sources.ami_session import AmiSession, LineLost, LoginRefused, conne
 from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.handover import Accept, Delivery, Handover
 from bridge.sources.recordings import recording_link
-from bridge.wire.ami import AmiMessage
+from bridge.wire.ami import AmiMessage, AmiProtocolError
 from bridge.wire.asterisk import EVENTS, translate
 
 __all__ = ["AmiLine", "AmiSettings", "LineStatus"]
@@ -247,6 +247,20 @@ class AmiLine:
             if name not in self._odd_told:
                 self._odd_told.add(name)
                 self._log.exception("ami.event_failed", name=name)
+        if self._board.channels > self._settings.most_channels:
+            self._give_up(now)
+
+    def _give_up(self, now: Instant) -> None:
+        """No PBX has so many channels: this one has gone mad, or somebody plays it. What it told is closed and let go.
+
+        Raises:
+            AmiProtocolError: always; the connection is of no use.
+
+        """
+        for fact in (LinkLost(at=now), SnapshotBegun(at=now), SnapshotEnded(at=now)):
+            self._hear(fact)
+        most = self._settings.most_channels
+        raise AmiProtocolError(f"it told of more than {most} channels within half a minute; see most_channels")
 
     def _hear(self, fact: ChannelFact) -> None:
         self._tell(self._board.advance(fact))

@@ -32,7 +32,8 @@ class AmiSettings(BaseModel):
     `reply_seconds` for any answer, `sweep_seconds` between two comparisons with what the PBX says is going on;
     the first wait before connecting again is at most `retry_first_seconds`, doubled each time up to
     `retry_most_seconds`; a refused login is tried again every `refused_seconds`. `most_waiting` calls may wait for a
-    store that is not there. `filter` False leaves the events unfiltered on the PBX.
+    store that is not there; a PBX that tells of more than `most_channels` at once is cut off. `filter` False leaves the
+    events unfiltered on the PBX.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -64,6 +65,7 @@ class AmiSettings(BaseModel):
     retry_most_seconds: Seconds = 30.0
     refused_seconds: Seconds = 60.0
     most_waiting: int = Field(default=10_000, ge=1)
+    most_channels: int = Field(default=50_000, ge=100)
     stop_seconds: Seconds = 2.0
 
     @field_validator("secret")

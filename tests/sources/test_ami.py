@@ -389,6 +389,20 @@ async def test_a_flood_of_noise_delays_a_call_but_loses_nothing(journal, pbx, ho
     assert call.first_talker == "101"
 
 
+async def test_a_pbx_that_has_gone_mad_is_cut_off_and_its_calls_are_let_go(journal, pbx, hold, clock):
+    async with hold(most_channels=100) as line:
+        await settled(pbx)
+        pbx.say(*[new_channel(f"{n}.1", f"PJSIP/trunk-{n:08x}") for n in range(300)])
+        await until(lambda: line.status.problem)
+        assert "more than 100 channels" in line.status.problem
+        assert line._board.live_calls() == ()
+        clock.advance(60)
+        await until(lambda: line._board.channels == 0)
+        await settled(pbx, 2)
+        pbx.say(*ringing("900.1", "900.2"), *unanswered("900.1", "900.2"))
+        assert (await journal.call("900.1", lambda call: call.ended)).outcome is Outcome.MISSED
+
+
 async def test_events_cut_anywhere_mean_the_same(journal, pbx, hold):
     async with hold():
         await settled(pbx)

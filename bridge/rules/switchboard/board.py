@@ -94,6 +94,11 @@ class Switchboard:
                     ending.lose(registry, call, now, now=now)
         return self._tell(now)
 
+    @property
+    def channels(self) -> int:
+        """How many are known: those that live and those that ended within `grace`."""
+        return len(self._registry.channels)
+
     def live_calls(self) -> tuple[Call, ...]:
         """The accounts of the calls that live now, inside the house included."""
         return tuple(account(call, self._source) for call in self._registry.living())
