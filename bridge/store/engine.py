@@ -137,11 +137,19 @@ def _sole_use(place: Place) -> SoleUse | None:
 
 
 def writing_engine(place: Place) -> AsyncEngine:
-    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL."""
+    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL.
+
+    Raises:
+        StoreError: the driver of PostgreSQL is not installed.
+
+    """
     if not place.embedded:
-        return create_async_engine(
-            place.url, pool_size=8, max_overflow=0, pool_timeout=POOL_SECONDS, hide_parameters=True
-        )
+        try:
+            return create_async_engine(
+                place.url, pool_size=8, max_overflow=0, pool_timeout=POOL_SECONDS, hide_parameters=True
+            )
+        except ModuleNotFoundError as error:
+            raise StoreError(f"a PostgreSQL store needs the package {error.name}; install it") from error
     return _sqlite_engine(
         place,
         connections=1,

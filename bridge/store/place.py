@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
@@ -47,10 +46,6 @@ def place_of(url: str, data_dir: Path) -> Place:
             file = data_dir / parsed.database
             return Place(url=URL.create("sqlite+aiosqlite", database=str(file)), file=file)
         case "postgresql" | "postgres":
-            if find_spec("asyncpg") is None:
-                raise StoreError(
-                    "a PostgreSQL store needs the package asyncpg; install it, or write sqlite:///bridge.db"
-                )
             return Place(url=parsed.set(drivername="postgresql+asyncpg"), file=None)
         case _:
             hidden = parsed.render_as_string(hide_password=True)

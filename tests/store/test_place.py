@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from bridge.store.engine import writing_engine
 from bridge.store.errors import StoreError
 from bridge.store.place import place_of
 
@@ -27,4 +28,4 @@ def test_what_cannot_be_a_store_is_refused_with_what_to_write_instead(url, tmp_p
 def test_without_its_driver_postgresql_is_refused_with_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     with pytest.raises(StoreError, match="needs the package asyncpg"):
-        place_of("postgresql://u@db.example/bridge", tmp_path)
+        writing_engine(place_of("postgresql://u@db.example/bridge", tmp_path))
