@@ -175,3 +175,15 @@ def test_details_of_a_channel_that_nobody_knows_or_that_is_gone_are_harmless():
     for channel in ("9.9", client):
         pbx.says(pbx.listed(channel, exten="442079460199", recording="late.wav", detail=True))
     assert pbx.calls == [over]
+
+
+# ---- size
+
+
+def test_channels_that_ended_are_known_for_the_grace_and_then_forgotten():
+    pbx = Pbx(grace=30.0)
+    client, phone = answered_call(pbx)
+    pbx.hangs_up(client, phone)
+    assert pbx.board.channels == 2
+    pbx.waits(31)
+    assert pbx.board.channels == 0
