@@ -102,6 +102,11 @@ def print_table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     out.print(table)
 
 
+def json_is_asked() -> bool:
+    """Whether the command line asks for JSON, wherever we are in it."""
+    return "--json" in sys.argv
+
+
 def fail(message: str, *, as_json: bool = False) -> NoReturn:
     """Found wanting: say why and exit with status 1."""
     if as_json:
@@ -113,5 +118,8 @@ def fail(message: str, *, as_json: bool = False) -> NoReturn:
 
 def misuse(message: str) -> NoReturn:
     """Misused: say how it is used and exit with status 2."""
-    err.print(Text(message, style="red"), soft_wrap=True)
+    if json_is_asked():
+        print_json({"error": message})
+    else:
+        err.print(Text(message, style="red"), soft_wrap=True)
     raise SystemExit(MISUSE)

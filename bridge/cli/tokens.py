@@ -23,6 +23,8 @@ from bridge.store.engine import Store
 from bridge.store.tokens import api_tokens, revoke_token
 from bridge.web.tokens import ENTROPY, SCOPES, issue_token
 
+LONGEST_NAME = 100
+
 commands = typer.Typer(no_args_is_help=True, help="Tokens for the API and the page.")
 
 
@@ -34,6 +36,8 @@ def token_add(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it, once: only its hash is kept."""
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_NAME:
+        misuse(f"a token needs a name of 1 to {LONGEST_NAME} printable characters")
     scopes = scope or list(SCOPES)
     if unknown := set(scopes) - set(SCOPES):
         misuse(f"no scope is named {', '.join(sorted(unknown))}; known: {', '.join(SCOPES)}")

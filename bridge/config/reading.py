@@ -88,15 +88,16 @@ def parse(text: str, file: str) -> tuple[dict[str, Any], Findings]:
     """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        told = str(error)
+        lines = find_lines(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         line = re.search(r"\(at line (\d+)", told)
         number = int(line[1]) if line else text.count("\n") + 1
         found = Findings(file=file, lines=Lines(known={("TOML",): number}))
         found.add(("TOML",), f"{re.sub(r' [(]at .*[)]$', '', told)}; this is no TOML (text needs quotes)")
         found.refuse_if_any()
         raise
-    return raw, Findings(file=file, lines=find_lines(text))
+    return raw, Findings(file=file, lines=lines)
 
 
 def read_sections(raw: Mapping[str, Any], credentials: Credentials, found: Findings) -> Sections:

@@ -47,6 +47,8 @@ def read_matrix(text: str) -> Matrix:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise MatrixError([_syntax(str(error))]) from error
+    except RecursionError:
+        raise MatrixError([_syntax("it is nested too deep")]) from None
     desk = Desk(lines=Lines(text))
     desk.unknown_keys(tables, ("scenario", "modifier", "rule", "text"))
     texts = _texts(desk, tables.get("text", {}))

@@ -1,10 +1,11 @@
 """The commands that need no running daemon: what they answer, and their exit status (0 good, 1 wanting, 2 misuse)."""
 
 import json
+import subprocess
 
 import pytest
 
-from tests.daemon.process import SETTINGS, Bridge
+from tests.daemon.process import BRIDGE, SETTINGS, Bridge
 
 
 def test_check_says_good_and_warns_of_a_secret_in_the_file(tmp_path):
@@ -91,3 +92,45 @@ def test_simulated_calls_are_understood_by_a_running_bridge(bridge):
             played = bridge.command("simulate", name, "--to", bridge.url("/hooks/shop"))
             assert played.returncode == 0, played.stderr
         assert bridge.items("/v1/quarantine") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("explain", "\udcff"), 2),
+        (("block", "add", "anonymous"), 2),
+        (("token", "revoke", "nobody"), 1),
+        (("token", "add", "\x1b[31mred"), 2),
+    ],
+)
+def test_a_program_that_asks_for_json_gets_json_also_when_it_is_refused(bridge, words, status):
+    refused = bridge.command(*words, "--json")
+    assert (refused.returncode, refused.stderr) == (status, "")
+    assert json.loads(refused.stdout)["error"]
+
+
+def test_a_store_that_is_damaged_or_in_use_is_told_as_json_too(bridge):
+    with bridge.started():
+        in_use = bridge.command("migrate", "--json")
+    (bridge.folder / "data" / "bridge.db").write_bytes(b"no database" * 1000)
+    damaged = bridge.command("token", "list", "--json")
+    assert (in_use.returncode, damaged.returncode) == (1, 1)
+    assert "Another bridge" in json.loads(in_use.stdout)["error"]
+    assert "last backup" in json.loads(damaged.stdout)["error"]
+
+
+@pytest.mark.parametrize("file", ["path", "matrix"])
+def test_a_file_that_is_nested_without_end_is_a_problem_with_a_place(bridge, file):
+    getattr(bridge, file).write_text(f"deep = {'[' * 5000}")
+    checked = bridge.command("check", "--json")
+    assert checked.returncode == 1
+    assert "nested too deep" in json.loads(checked.stdout)["problems"][0]["remedy"]
+
+
+def test_whoever_stops_reading_an_answer_gets_no_traceback(bridge):
+    words = [BRIDGE, "config", "--config", str(bridge.path), "--json"]
+    cut_off = subprocess.run(
+        ["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "-", *words], capture_output=True, check=False
+    )
+    assert cut_off.returncode in {0, 1}
+    assert cut_off.stderr == b""

@@ -160,13 +160,3 @@ def test_an_ipv6_address_is_written_as_addresses_are(tmp_path):
     bridge.path.write_text(bridge.path.read_text().replace("[::1]:0", f"[::1]:{bridge.port}"))
     assert bridge.command("simulate", "busy").returncode == 0
     bridge.stop()
-
-
-def test_a_session_key_that_others_could_read_is_theirs_no_longer(bridge):
-    with bridge.started():
-        pass
-    key = bridge.folder / "data" / "session.key"
-    key.chmod(0o644)
-    other = Bridge(bridge.folder)
-    with other.started():
-        assert key.stat().st_mode & 0o777 == 0o600
