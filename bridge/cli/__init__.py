@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from errno import ENOSPC, EPIPE
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -30,6 +31,8 @@ bridge.add_typer(tokens.commands, name="token")
 
 def main() -> None:
     """Run the command line; what the store refuses is a sentence, not a traceback."""
+    if sys.stdout is None:  # it was closed when we were started
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
     try:
         _refuse_odd_words(sys.argv[1:])
         try:
