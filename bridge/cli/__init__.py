@@ -32,7 +32,7 @@ bridge.add_typer(tokens.commands, name="token")
 def main() -> None:
     """Run the command line; what the store refuses is a sentence, not a traceback."""
     if sys.stdout is None:  # it was closed when we were started
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 # for as long as the process
     try:
         _refuse_odd_words(sys.argv[1:])
         try:
