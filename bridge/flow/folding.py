@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 
 from bridge.flow.identity import Identity, caller, form_client, line_of
 from bridge.model.call import Call
-from bridge.model.events import CallRecorded, CallSeen, CallStep, ChatRequested, FormSubmitted
+from bridge.model.events import CallRecorded, CallRinging, CallSeen, CallStep, ChatRequested, FormSubmitted
 from bridge.model.people import Company
 from bridge.rules.lifecycle import fold_steps
 from bridge.store.calls import CallRecord
 from bridge.store.journal import JournalEntry
+
+MOST_STEPS = 200
+"""Steps of one call after which no more ringing is heard, and after twice as many nothing; the journal has it all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +101,16 @@ def _with_step(known: _Folded | None, step: CallStep, company: Company) -> _Fold
     if known is not None and not known.steps:
         return _with_late_recording(known, step)
     before = known.steps if known is not None else ()
-    if known is not None and any(told.event_id == step.event_id for told in before):
+    if known is not None and (any(told.event_id == step.event_id for told in before) or _told_enough(before, step)):
         return known
     steps = (*before, step)
     return _Folded(fold_steps(steps, company), steps)
+
+
+def _told_enough(before: tuple[CallStep, ...], step: CallStep) -> bool:
+    """A platform that repeats itself under ever new ids would make each step of this call dearer than the last one."""
+    most = MOST_STEPS if isinstance(step, CallRinging) else 2 * MOST_STEPS
+    return len(before) >= most
 
 
 def _with_late_recording(known: _Folded, step: CallStep) -> _Folded:

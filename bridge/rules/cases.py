@@ -13,6 +13,11 @@ from bridge.rules.shifts import local
 from bridge.rules.story import at_local, lasting, talker_name
 from bridge.rules.tasks import due, recording_of, task_for
 
+AGAIN = "Called again on "
+MOST_TOLD = 20
+"""Attempts that the text of a callback task tells of."""
+LEFT_OUT = "\n… (earlier attempts are in the list of calls)"
+
 
 def call_back(draft: Draft, action: rows.CallBack) -> None:
     """A case with its callback task, or one more attempt of the case that is open on this line (D5)."""
@@ -88,12 +93,21 @@ def _repeat(draft: Draft, action: rows.CallBack, case: Case) -> None:
     if task is None or draft.findings.company.policy.repeat == "new_task":
         draft.add(AddTask(task=_callback(draft, action, case.id)))
         return
-    again = f"Called again on {at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
+    again = f"{AGAIN}{at_local(draft.findings, since)}, rang {draft.story['ring']} (attempt {attempt})."
     recording = recording_of(draft)
-    text = f"{task.text}\n{again}" + (f" Recording: {recording}" if recording is not None else "")
+    text = _with_attempt(task.text, again + (f" Recording: {recording}" if recording is not None else ""))
     draft.add(
         RepeatTask(task_id=task.id, at=since, text=text, recording_url=recording, due_at=due_at, fact=situation.fact)
     )
+
+
+def _with_attempt(text: str, again: str) -> str:
+    """The text with one more attempt. It stays a text: of very many attempts only the newest are told."""
+    first, *earlier = text.split(f"\n{AGAIN}")
+    attempts = [*(f"{AGAIN}{attempt}" for attempt in earlier), again]
+    if len(attempts) > MOST_TOLD:
+        first = first.removesuffix(LEFT_OUT) + LEFT_OUT
+    return "\n".join((first, *attempts[-MOST_TOLD:]))
 
 
 def _due_alone(draft: Draft, action: rows.CallBack, assignee: str) -> Instant:

@@ -21,6 +21,7 @@ from bridge.model.effects import (
 )
 from bridge.model.events import ChatRequested
 from bridge.model.situation import Occasion
+from bridge.rules.cases import LEFT_OUT, MOST_TOLD
 from bridge.rules.ledger import apply_all
 from tests.builders import (
     HOUR,
@@ -73,6 +74,20 @@ def test_d5_the_earlier_due_time_is_kept():
 def test_d5_the_task_tells_of_every_attempt():
     after = apply_all(WAITING, verdict(missed(id="c-2", at=LATER, ring=12), WAITING).effects)
     assert "Called again on 2026-03-12 10:10, rang 12 s (attempt 2)." in after.tasks[0].text
+
+
+def test_d5_the_task_of_a_client_who_tries_for_days_stays_a_text_that_a_person_can_read():
+    """Every verdict keeps the text: ten thousand attempts of a robot once filled six gigabytes."""
+    after = WAITING
+    for attempt in range(2, 302):
+        again = missed(id=f"c-{attempt}", at=LATER + 60 * attempt, ring=12)
+        after = apply_all(after, verdict(again, after).effects)
+    [case], [task] = after.cases, after.tasks
+    first, *attempts = task.text.split("\nCalled again on ")
+    assert (case.attempts, task.count) == (301, 301)
+    assert first == f"{WAITING.tasks[0].text}{LEFT_OUT}"
+    assert len(attempts) == MOST_TOLD
+    assert attempts[-1].endswith("(attempt 301).")
 
 
 def test_d5_two_calls_that_end_in_the_same_second_are_two_attempts():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from bridge.flow.folding import MOST_STEPS
 from bridge.model.call import MissedReason, Outcome, Talk
 from bridge.model.crm import CaseStatus, LeadStatus, TaskKind, TaskStatus
 from bridge.store.edits import complete_task, set_lead_status
@@ -147,3 +148,13 @@ async def test_a_second_contact_number_in_one_batch_takes_its_turn_and_loses_not
     await office.pass_by(HOUR)
     assert len(await office.leads()) == 1
     assert sum(case.attempts for case in await office.cases()) == 7
+
+
+async def test_a_platform_that_repeats_itself_under_ever_new_ids_neither_blocks_the_others_nor_hides_the_end(office):
+    again = [replace(ringing(), event_id=f"again-{n}") for n in range(1000)]
+    await office.store_facts(*again)
+    await office.work()
+    assert len((await office.call("shop/c1")).steps) == MOST_STEPS
+    await office.settle(missed())
+    assert (await office.call("shop/c1")).outcome is Outcome.MISSED
+    assert len(await office.cases()) == 1
