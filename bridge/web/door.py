@@ -9,7 +9,7 @@ MOST_CONNECTIONS: Final = 1000
 """At once, or twice as many while all are being served. One that sends all it can costs some 100 KiB."""
 BACKLOG: Final = 1024
 PIECE: Final = 20
-"""When it is full, the oldest twentieth is asked to leave, so that it is not full again at once."""
+"""After every twentieth of them that came we look whether it is full; so many of the oldest are asked to leave then."""
 
 
 class Door(web.BaseSite):
@@ -25,6 +25,7 @@ class Door(web.BaseSite):
         self._port = port
         self._most = most
         self._piece = max(1, most // PIECE)
+        self._came = 0
 
     @property
     def name(self) -> str:
@@ -46,8 +47,8 @@ class Door(web.BaseSite):
         server = self._runner.server
         if server is None:
             raise RuntimeError("a door needs a runner that is set up")
-        held = server.connections  # the oldest first
-        if len(held) >= self._most:
+        self._came += 1
+        if self._came % self._piece == 0 and len(held := server.connections) >= self._most:  # the oldest first
             for connection in held[: len(held) - self._most + self._piece]:
                 connection.close()
             for connection in held[: max(0, len(held) - 2 * self._most)]:
