@@ -36,15 +36,16 @@ async def push_all(
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     began = clock.now()
     async with ClientSession(headers=headers, timeout=ClientTimeout(total=SECONDS_FOR_A_PUSH)) as session:
-        for push in pushes:
+        for number, push in enumerate(pushes):
             await clock.sleep(max(0.0, began + push.delay / speed - clock.now()))
-            await _push(session, url, push, clock)
+            # who is not there at the first push is not there; later ones are worth some patience
+            await _push(session, url, push, clock, tries=TRIES if number else 1)
             tell(push.told)
 
 
-async def _push(session: ClientSession, url: str, push: SimulatedPush, clock: Clock) -> None:
+async def _push(session: ClientSession, url: str, push: SimulatedPush, clock: Clock, *, tries: int) -> None:
     answer = ""
-    for _ in range(TRIES):
+    for _ in range(tries):
         try:
             async with session.post(url, json=push.body, allow_redirects=False) as response:
                 answer = f"{response.status} {await response.text()}"

@@ -298,3 +298,7 @@ def test_d15_the_first_who_talked_may_be_the_answerer_instead():
     first = read_matrix(TEXT.replace('choice = "last_talker"', 'choice = "first_talker"'))
     assert verdict(answered("102", "101"), OPEN_LEAD, matrix=first).scenario == "S6"
     assert verdict(answered("102", "101"), OPEN_LEAD).scenario == "S7"
+
+
+def test_a_text_that_is_nested_without_end_is_refused_and_not_a_crash():
+    assert any("nested too deep" in remedy for remedy in remedies("x = " + "[" * 100_000))

@@ -65,7 +65,7 @@ async def test_a_push_that_is_refused_says_what_the_bridge_answered(house, token
         await push(house, "missed", token=token, path=path)
 
 
-async def test_a_bridge_that_is_not_there_is_told_after_some_tries(house):
+async def test_a_bridge_that_is_not_there_is_told_at_once(house):
     house.address = "http://127.0.0.1:9"
     with pytest.raises(PushRefused, match="did not take it"):
         await push(house, "missed")
