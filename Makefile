@@ -44,10 +44,10 @@ clean:
 # Exact versions with hashes first, then the project itself, so that no dependency is resolved anew.
 $(VENV)/.run: constraints/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints/run.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
 $(VENV)/.dev: constraints/dev.txt $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --require-hashes -r constraints/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r constraints/dev.txt
 	touch $@
