@@ -378,6 +378,7 @@ def _session_key(data_dir: Path) -> bytes:
     """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
     path = data_dir / KEY_FILE
     try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)  # nothing else is in it when the store is a server
         with contextlib.suppress(FileNotFoundError):
             path.chmod(KEY_MODE)  # also of one that came back from a backup
             key = path.read_bytes()
