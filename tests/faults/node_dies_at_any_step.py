@@ -1,4 +1,4 @@
-"""The long form of tests/stories/test_crashes_on_postgresql.py: every instruction, and every commit, is once the last."""
+"""The long form of tests/stories/test_crashes_on_postgresql.py: each instruction and each commit is once the last."""
 
 from tests.stories.test_crashes_on_postgresql import crash, full, outcome
 
