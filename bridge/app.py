@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -250,7 +251,14 @@ class Daemon:
                 await asyncio.wait((held.task,))
         for source_id, settings in wanted.items():
             if source_id not in self._lines:
-                line = AmiLine(settings, self._clock, SystemRandom().random, self._intake.accept)
+                line = AmiLine(
+                    settings,
+                    self._clock,
+                    SystemRandom().random,
+                    self._intake.accept,
+                    store=self._store,
+                    zone=ZoneInfo(self._configuration.company.timezone),
+                )
                 hold = partial(self._hold, line, source_id)
                 task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
                 self._lines[source_id] = _HeldLine(line=line, settings=settings, task=task)
@@ -405,7 +413,7 @@ async def try_connections(configuration: Configuration) -> dict[str, Trial]:
     found = {}
     for source in configuration.sources:
         if isinstance(source, AmiSettings):
-            found[source.id] = await try_asterisk(source, Clock())
+            found[source.id] = await try_asterisk(source, Clock(), ZoneInfo(configuration.company.timezone))
         else:
             found[source.id] = Trial(good=True, detail=f"pushes to /hooks/{source.id}; nothing to try from here")
     return found

@@ -387,3 +387,11 @@ outbox = Table(
 )
 _index_of_some("ix_outbox_waiting", outbox.c.system, outbox.c.next_at, where=outbox.c.state == "waiting")
 _index_of_some("ix_outbox_dead", outbox.c.id, where=outbox.c.state == "dead")
+
+listening = Table(
+    "listening",  # until when a line to a PBX was held, by whichever node; what came after is a gap
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("until", Double, nullable=False),
+    Column("gap_since", Double),  # a gap that is not repaired yet began here; null: there is none
+)

@@ -7,7 +7,7 @@ ran, when somebody hung up from the source of the hang-up, that a phone holds on
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bridge.model.call_records import CelRow
 from bridge.model.channels import (
@@ -227,12 +227,12 @@ def _ended(diary: _Diary, known: _Known, row: CelRow) -> None:
     cause = row.extra.get("hangupcause", "")
     code = int(cause) if cause.isdecimal() else 0
     if not known.answered and not known.root:
-        status = _status(diary, known, row, code)
+        status = _status(diary, known, code)
         diary.facts.append(DialEnded(at=row.at, channel=row.unique, status=status))
     diary.facts.append(ChannelHungUp(row.at, row.unique, code))
 
 
-def _status(diary: _Diary, known: _Known, row: CelRow, code: int) -> DialStatus:
+def _status(diary: _Diary, known: _Known, code: int) -> DialStatus:
     """What Dial would have said of a channel that never answered."""
     by = diary.channels.get(known.dialler) if known.dialler is not None else None
     if code == 17:  # noqa: PLR2004 - Q.850: busy
@@ -263,8 +263,6 @@ def _application(diary: _Diary, known: _Known, row: CelRow) -> None:
 
 def _with_caller(born: CelRow, row: CelRow) -> CelRow:
     """The channel as it was born, but with the number that it shows now: the company's own, on the way out."""
-    from dataclasses import replace
-
     return replace(born, number=row.number)
 
 

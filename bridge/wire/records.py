@@ -176,7 +176,7 @@ def _read_cdr(told: Row, zone: tzinfo) -> CdrRow:
         answered_at=answered,
         ended_at=max(ended, started),
         disposition=disposition,
-        recording=_recording(_text(told.get("recording"))),
+        recording=_recording(_text(told.get("recording")), spelled(started, zone)),
         sequence=int(_number(told.get("sequence"))),
     )
 
@@ -237,10 +237,15 @@ def _caller_name(clid: str) -> str | None:
     return name[1:-1].replace('""', '"') or None
 
 
-def _recording(told: str) -> str | None:
-    """A file, if that is what the column holds: a userfield may hold anything."""
+def _recording(told: str, began: datetime) -> str | None:
+    """A file, if that is what the column holds: a userfield may hold anything.
+
+    FreePBX's recordingfile has no folder: it is that of the day (`/var/spool/asterisk/monitor/2026/11/22/`).
+    """
     path = told.removeprefix("audio:")
-    return path if path.endswith((".wav", ".WAV", ".mp3", ".gsm", ".wav49", ".ogg", ".opus")) else None
+    if not path.endswith((".wav", ".WAV", ".mp3", ".gsm", ".wav49", ".ogg", ".opus")):
+        return None
+    return path if "/" in path else f"{began:%Y/%m/%d}/{path}"
 
 
 def _reached(data: str, other: NamedChannel | None) -> str | None:

@@ -1,3 +1,5 @@
+from datetime import UTC
+
 import pytest
 
 from bridge.sources.ami import AmiSettings
@@ -8,7 +10,7 @@ from bridge.sources.ami_trial import try_asterisk
 def trial(pbx, clock):
     async def trying(**more):
         settings = {"id": "pbx", "port": pbx.port, "username": "bridge", "secret": "s3cret", "trunks": ["trunk"]}
-        return await try_asterisk(AmiSettings.model_validate(settings | more), clock)
+        return await try_asterisk(AmiSettings.model_validate(settings | more), clock, UTC)
 
     return trying
 
