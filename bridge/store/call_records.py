@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, create_engine, inspect, literal, select
+from sqlalchemy import Connection, Select, create_engine, inspect, literal, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -256,7 +256,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     wanted = list(layout.columns.values())
     low, high = piece
-    statement = (
+    statement: Select[Any] = (
         select(*[column(name) for name in wanted])
         .select_from(_named(place))
         .where(layout.time >= low, layout.time < high)
