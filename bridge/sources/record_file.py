@@ -25,13 +25,17 @@ _REMEDY = "set loguniqueid = yes and newcdrcolumns = yes in [csv] of cdr.conf, o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFile:
-    """The file and, if it has neither a header line nor the usual columns, the names of its columns."""
+    """The file and, if it has neither a header line nor the usual columns, the names of its columns.
+
+    `block` bytes are read at once, `most` in one look.
+    """
 
     file: Path
     columns: tuple[str, ...] | None
     kind: RecordKind
     zone: tzinfo
-    seconds: float
+    block: int = BLOCK
+    most: int = MOST_BYTES
 
     async def read(self, since: Instant, until: Instant) -> Stretch:
         """The records of this stretch: the CDRs of attempts that began in it, the CEL events that happened in it.
@@ -65,22 +69,23 @@ class RecordFile:
     def _read(self, since: Instant, until: Instant) -> Stretch:
         rows: list[CallRecordRow] = []
         kinds: set[str] = set()
-        unreadable, left = 0, MOST_BYTES
+        unreadable, left, enough = 0, self.most, False
         for path in self._files():
-            done = False
-            for lines in _blocks_from_behind(path, left):
+            for lines, before in self._blocks_from_behind(path):
                 left -= sum(map(len, lines))
                 told, odd = self._parsed(path, lines)
                 unreadable += odd
                 kinds |= {row.kind for row in told if isinstance(row, CelRow)}
                 rows = [row for row in told if since <= _begun(row) < until] + rows
-                done = bool(told) and max(map(_written, told)) < since - OUT_OF_ORDER
-                if done or left <= 0 or len(rows) > MOST_ROWS:
+                enough = bool(told) and max(map(_written, told)) < since - OUT_OF_ORDER
+                full = len(rows) > MOST_ROWS or (left <= 0 and before > 0)
+                if full:
+                    return Stretch(rows=tuple(rows[-MOST_ROWS:]), kinds=frozenset(kinds), whole=False)
+                if enough:
                     break
-            if done or left <= 0 or len(rows) > MOST_ROWS:
+            if enough:
                 break
-        whole = left > 0 and len(rows) <= MOST_ROWS
-        return Stretch(rows=tuple(rows[-MOST_ROWS:]), kinds=frozenset(kinds), unreadable=unreadable, whole=whole)
+        return Stretch(rows=tuple(rows), kinds=frozenset(kinds), unreadable=unreadable)
 
     def _files(self) -> Iterator[Path]:
         """The file, and what it was before the last rotation. One that is being moved right now is read once."""
@@ -95,6 +100,36 @@ class RecordFile:
             if (found.st_dev, found.st_ino) not in seen:
                 seen.add((found.st_dev, found.st_ino))
                 yield path
+
+    def _blocks_from_behind(self, path: Path) -> Iterator[tuple[list[bytes], int]]:
+        """Whole lines, the last block of the file first, and how many bytes stand before them.
+
+        What follows the last line end is not yet written to its end.
+        """
+        try:
+            with path.open("rb") as opened:
+                at = opened.seek(0, os.SEEK_END)
+                rest: bytes | None = None
+                while at > 0:
+                    size = min(self.block, at)
+                    at -= size
+                    opened.seek(at)
+                    block = opened.read(size)
+                    if rest is None:
+                        end = block.rfind(b"\n") + 1
+                        if not end and at > 0:
+                            continue
+                        block = block[:end]
+                    block += rest or b""
+                    first = 0 if at == 0 else block.find(b"\n") + 1
+                    if at > 0 and not first:
+                        rest = block
+                        continue
+                    rest, lines = block[:first], block[first:]
+                    if lines:
+                        yield lines.splitlines(keepends=True), at + first
+        except OSError as error:
+            raise RecordsUnavailable(f"{path}: {error.strerror}") from error
 
     def _parsed(self, path: Path, lines: Sequence[bytes]) -> tuple[list[CallRecordRow], int]:
         told: list[CallRecordRow] = []
@@ -141,25 +176,3 @@ def _begun(row: CallRecordRow) -> Instant:
 
 def _written(row: CallRecordRow) -> Instant:
     return row.ended_at if isinstance(row, CdrRow) else row.at
-
-
-def _blocks_from_behind(path: Path, most: int) -> Iterator[list[bytes]]:
-    """Whole lines, the last block of the file first; what follows its last line end is not yet written to its end."""
-    try:
-        with path.open("rb") as opened:
-            at = opened.seek(0, os.SEEK_END)
-            rest: bytes | None = None
-            while at > 0 and most > 0:
-                size = min(BLOCK, at)
-                at -= size
-                opened.seek(at)
-                block = opened.read(size) + (rest if rest is not None else b"")
-                if rest is None:
-                    block = block[: block.rfind(b"\n") + 1]
-                first = 0 if at == 0 else block.find(b"\n") + 1
-                rest, lines = block[:first], block[first:]
-                most -= size
-                if lines:
-                    yield lines.splitlines(keepends=True)
-    except OSError as error:
-        raise RecordsUnavailable(f"{path}: {error.strerror}") from error

@@ -73,7 +73,7 @@ class CallRecordSettings(BaseModel):
         zone = ZoneInfo(self.timezone) if self.timezone is not None else zone
         if self.file is not None:
             path = Path(self.file)
-            return RecordFile(file=path, columns=self.columns, kind=self.kind, zone=zone, seconds=self.query_seconds)
+            return RecordFile(file=path, columns=self.columns, kind=self.kind, zone=zone)
         return RecordTable(
             url=self.url or "",
             password=self.password.get_secret_value() if self.password is not None else None,

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, create_engine, inspect, literal, select
+from sqlalchemy import Connection, create_engine, inspect, literal, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchTableError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import column, table
 from sqlalchemy.sql.elements import ColumnClause
-from sqlalchemy.types import DateTime, Integer, Numeric, String
+from sqlalchemy.types import DateTime, Float, Integer, Numeric, String
 
 from bridge.model.call_records import CallRecordRow, CelRow, RecordKind
 from bridge.model.moment import Instant
@@ -229,7 +229,7 @@ def _slices(
 
     Where a clock on the wall was set in between, an hour more is read on either side: some of its times came twice.
     """
-    if isinstance(layout.type, Numeric | Integer):
+    if isinstance(layout.type, Numeric | Float | Integer):
         yield from _pieces(since, until, SLICE_SECONDS)
     elif conn.dialect.name == "postgresql" and isinstance(layout.type, DateTime) and layout.type.timezone:
         low, high = (datetime.fromtimestamp(at, UTC) for at in (since, until))
@@ -255,9 +255,10 @@ def _rows(
     conn: Connection, place: RecordTable, layout: _Layout, piece: tuple[Any, Any], most: int
 ) -> list[dict[str, Any]]:
     wanted = list(layout.columns.values())
+    columns: list[ColumnClause[Any]] = [column(name) for name in wanted]
     low, high = piece
-    statement: Select[Any] = (
-        select(*[column(name) for name in wanted])
+    statement = (
+        select(*columns)
         .select_from(_named(place))
         .where(layout.time >= low, layout.time < high)
         .order_by(*layout.order)

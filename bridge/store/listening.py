@@ -12,7 +12,9 @@ _UPSERT = BulkUpsert(listening, ("source", "until", "gap_since"))
 
 async def begin_listening(conn: AsyncConnection, source: str, now: Instant) -> Instant | None:
     """A line is held from `now` on. Since when nobody had listened, gaps not repaired yet included; None: never."""
-    found = (await conn.execute(select(listening.c.until, listening.c.gap_since).where(listening.c.source == source))).first()
+    found = (
+        await conn.execute(select(listening.c.until, listening.c.gap_since).where(listening.c.source == source))
+    ).first()
     since = None if found is None else found.until if found.gap_since is None else min(found.gap_since, found.until)
     await _UPSERT.run(conn, [(source, now, since)])
     return since
@@ -21,7 +23,9 @@ async def begin_listening(conn: AsyncConnection, source: str, now: Instant) -> I
 async def has_listened(conn: AsyncConnection, source: str, until: Instant) -> None:
     """The line was held until then. A late word changes nothing."""
     later = func.max if conn.dialect.name == "sqlite" else func.greatest
-    await conn.execute(update(listening).where(listening.c.source == source).values(until=later(listening.c.until, until)))
+    await conn.execute(
+        update(listening).where(listening.c.source == source).values(until=later(listening.c.until, until))
+    )
 
 
 async def gap_repaired(conn: AsyncConnection, source: str, since: Instant) -> None:

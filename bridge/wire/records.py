@@ -116,12 +116,6 @@ def read_row(kind: RecordKind, row: Row, zone: tzinfo) -> CallRecordRow:
     return _read_cdr(told, zone)
 
 
-def time_of(kind: RecordKind, row: Row, zone: tzinfo) -> Instant | None:
-    """When this row was: the beginning of the attempt, the moment of the event. None: it does not say."""
-    column = columns_found(kind, row.keys()).get("at" if kind is RecordKind.CEL else "started")
-    return None if column is None else read_time(row.get(column), zone)
-
-
 def read_time(value: Any, zone: tzinfo) -> Instant | None:
     """The instant of a stored time; None if there is none (an unanswered call's is empty, or all zeros)."""
     if isinstance(value, datetime):
