@@ -1,6 +1,5 @@
 """A PBX's records in databases of somebody else: SQLite and PostgreSQL here, MariaDB in tests/faults."""
 
-import asyncio
 import socket
 import sqlite3
 from zoneinfo import ZoneInfo
@@ -171,19 +170,12 @@ async def test_nobody_there_is_told_without_the_password():
 
 
 async def test_a_server_that_takes_and_never_answers_does_not_hang_a_look():
-    async def silent(_reader, _writer):
-        await asyncio.Event().wait()
-
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    for engine in ("postgresql", "mysql"):
-        url = f"{engine}://bridge@127.0.0.1:{port}/pbx"
-        table = RecordTable(
-            url=url, password=None, table="cdr", kind=RecordKind.CDR, zone=WARSAW, seconds=1.0
-        )  # fmt: skip
-        with pytest.raises(RecordsUnavailable):
-            await table.look()
-    server.close()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for engine in ("postgresql", "mysql"):
+            url = f"{engine}://bridge@127.0.0.1:{silent.getsockname()[1]}/pbx"
+            table = RecordTable(url=url, password=None, table="cdr", kind=RecordKind.CDR, zone=WARSAW, seconds=1.0)
+            with pytest.raises(RecordsUnavailable):
+                await table.look()
 
 
 async def test_a_driver_that_is_not_installed_is_named():
