@@ -131,7 +131,7 @@ class AmiLine:
             store=store,
             clock=self._clock,
             accept=accept,
-            waiting=lambda: len(self._handover),
+            waiting=self._handover.keys,
             living=self._living,
             linked=self._with_links,
         )

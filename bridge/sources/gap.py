@@ -22,11 +22,12 @@ from bridge.model.moment import Instant
 from bridge.rules.hindsight import calls_of_events, calls_of_summaries, completed
 from bridge.sources.handover import Accept
 from bridge.sources.record_settings import CallRecordSettings
+from bridge.store.aside import aside
 from bridge.store.call_records import RecordsUnavailable, Stretch
 from bridge.store.calls import calls_by_key, unexplained_calls
 from bridge.store.engine import Store
 from bridge.store.errors import StoreUnavailable
-from bridge.store.journal import anything_pending
+from bridge.store.journal import pending_calls
 from bridge.store.listening import begin_listening, gap_repaired, has_listened
 from bridge.wire.cel import facts_of
 
@@ -37,7 +38,7 @@ LOOKS = (10.0, 60.0, 300.0)
 LATER_LOOKS = (900.0, 3600.0)
 """The same, if calls are still unexplained then."""
 AGAIN = 3600.0
-"""Seconds between two looks while the place cannot be read at all."""
+"""Seconds between two looks after that, while the place cannot be read at all."""
 EDGE = 120.0
 """Seconds that are read beyond both ends of the gap: clocks differ, and what was told last may not have been stored."""
 STRAY = 60.0
@@ -48,9 +49,9 @@ LONGEST_GAP = 7 * 24 * 3600.0
 """A longer gap is repaired from its end backwards to here: older calls are no news to anybody."""
 MOST_UNEXPLAINED = 10_000
 PAUSE = 1.0
-"""Seconds before it is asked again whether everything known is handled."""
+"""Seconds before it is asked again whether what the line told of a call is handled."""
 PATIENCE = 60
-"""How often that is asked before the look is put off."""
+"""How often that is asked before the call is left for the next look."""
 AT_ONCE = 500
 
 
@@ -65,8 +66,8 @@ class Gap:
 class GapRepair:
     """Repairs the gaps of one line.
 
-    Of the line it has to know: how many calls are `waiting` on their way to the journal; the keys of the calls that are
-    `living` on the PBX now (None: nobody knows, since it may not be asked); and how the files that a call names are
+    Of the line it has to know the keys of the calls that are `waiting` on their way to the journal, and of those that
+    are `living` on the PBX now (None: nobody knows, since it may not be asked); and how the files that a call names are
     made links (`linked`).
     """
 
@@ -80,7 +81,7 @@ class GapRepair:
         store: Store,
         clock: Clock,
         accept: Accept,
-        waiting: Callable[[], int],
+        waiting: Callable[[], frozenset[str]],
         living: Callable[[], frozenset[str] | None],
         linked: Callable[[Call], Call],
     ) -> None:
@@ -136,27 +137,29 @@ class GapRepair:
         while True:
             await self._back.wait()
             self._back.clear()
-            if self._gap is not None:
+            if self._gap is None:
+                continue
+            try:
                 await self._repair(self._gap)
+            except StoreUnavailable:  # said by whoever looks after the store; the gap is still noted there
+                await self._replaced(self._clock.now() + LOOKS[1])
+                self._back.set()
 
     async def _repair(self, gap: Gap) -> None:
         """Look several times, until all is explained or nothing more is to be hoped for; a new gap begins it anew."""
         self._log.info("gap.found", seconds=round(gap.until - gap.since))
-        late = self._settings.late_seconds + PAUSE
-        looks = sorted({*LOOKS, LOOKS[0] + late})
-        filled = 0
-        for look in (*looks, *LATER_LOOKS):
+        enough = max(LOOKS[-1], LOOKS[0] + self._settings.late_seconds + PAUSE)
+        looks = sorted({*LOOKS, LOOKS[0] + self._settings.late_seconds + PAUSE, *LATER_LOOKS})
+        filled, look = 0, 0.0
+        while True:
+            look = next((later for later in looks if later > look), look + AGAIN)
             if await self._replaced(gap.until + look):
                 return
             found = await self._look(gap)
             filled += found or 0
-            if look >= looks[-1] and found is not None and not await self._unexplained(gap):
+            left = await self._unexplained(gap)
+            if found is not None and look >= enough and (not left or look >= looks[-1]):
                 break
-        while self._lost:
-            if await self._replaced(self._clock.now() + AGAIN):
-                return
-            filled += await self._look(gap) or 0
-        left = await self._unexplained(gap)
         async with self._store.writing() as conn:
             await gap_repaired(conn, self._source, self._noted)
         self._log.info("gap.repaired", calls=filled, unexplained=len(left))
@@ -168,7 +171,7 @@ class GapRepair:
         return self._back.is_set()
 
     async def _look(self, gap: Gap) -> int | None:
-        """Read the records once and tell what they add: how many calls. None: they could not be read, or not now."""
+        """Read the records once and tell what they add: to how many calls. None: it has to be done again."""
         try:
             calls = await self._fill(gap)
         except RecordsUnavailable as problem:
@@ -177,6 +180,8 @@ class GapRepair:
                 self._log.error("records.unavailable", problem=str(problem))
         except (StoreUnavailable, Overloaded, Stopping):
             pass  # said by whoever looks after the store; the next look finds the same
+        except Exception:  # noqa: BLE001  # whatever is odd about somebody's records, his line goes on
+            self._log.exception("gap.failed")
         else:
             self._log.debug("gap.looked", calls=calls)
             return calls
@@ -185,16 +190,19 @@ class GapRepair:
     async def _fill(self, gap: Gap) -> int | None:
         living, asked_at = self._living(), self._clock.now()
         begun = min([gap.since, *(call.started_at for call in await self._unexplained(gap))])
-        stretch = await self._place.read(begun - EDGE, gap.until + EDGE)
+        stretch = await self._place.read(begun - EDGE, asked_at + EDGE)
         if self._lost:
             self._lost = False
             self._log.info("records.available")
         self._complain(stretch)
-        if not await self._settled():
-            return None
-        written_by = asked_at - self._settings.late_seconds if living is not None else float("-inf")
-        told = [call for call in self._calls(stretch, written_by) if living is None or call.key not in living]
-        return await self._tell(gap, told)
+        sure = living is not None and stretch.whole
+        written_by = asked_at - self._settings.late_seconds if sure else float("-inf")
+        told = await aside(lambda: self._calls(stretch, written_by))
+        calls = [self._linked(call) for call in told if living is None or call.key not in living]
+        in_flight = await self._in_flight({key for call in calls for key in (call.key, *call.merged)})
+        still = [call for call in calls if in_flight.isdisjoint((call.key, *call.merged))]
+        added = await self._tell(gap, still)
+        return added if len(still) == len(calls) else None
 
     def _complain(self, stretch: Stretch) -> None:
         if stretch.unreadable:
@@ -202,15 +210,17 @@ class GapRepair:
         if not stretch.whole:
             self._log.warning("records.too_many", rows=len(stretch.rows))
 
-    async def _settled(self) -> bool:
-        """Wait until everything that the line has told is handled, so that known calls are known."""
+    async def _in_flight(self, keys: set[str]) -> set[str]:
+        """Those of which the line has told something that is not handled yet, however long one waits for it."""
+        found = keys
         for _ in range(PATIENCE):
-            if not self._waiting():
-                async with self._store.reading() as conn:
-                    if not await anything_pending(conn, self._source):
-                        return True
+            waiting = self._waiting()
+            async with self._store.reading() as conn:
+                found = keys & (waiting | await pending_calls(conn, self._source))
+            if not found:
+                break
             await self._clock.sleep(PAUSE)
-        return False
+        return found
 
     def _calls(self, stretch: Stretch, written_by: Instant) -> list[Call]:
         if self._settings.kind is RecordKind.CEL:
@@ -221,11 +231,10 @@ class GapRepair:
 
     async def _tell(self, gap: Gap, calls: Iterable[Call]) -> int:
         """Hand over what these calls add to what is known."""
-        linked = [self._linked(call) for call in calls]
         async with self._store.reading() as conn:
-            known = await calls_by_key(conn, {key for call in linked for key in (call.key, *call.merged)})
+            known = await calls_by_key(conn, {key for call in calls for key in (call.key, *call.merged)})
         news: list[CallSeen] = []
-        for call in linked:
+        for call in sorted(calls, key=_ended):
             record = next((known[key] for key in (call.key, *call.merged) if key in known), None)
             if record is None and not self._is_new(gap, call):
                 continue
@@ -242,18 +251,16 @@ class GapRepair:
 
     def _is_new(self, gap: Gap, call: Call) -> bool:
         """A call that nobody knows lies in the gap. One told before and gone since was erased: it stays so."""
-        ended = call.ended_at if call.ended_at is not None else call.started_at
-        inside = call.started_at <= gap.until + STRAY and ended >= gap.since - STRAY
+        inside = call.started_at <= gap.until + STRAY and _ended(call) >= gap.since - STRAY
         return inside and call.key not in self._new and call.direction is not Direction.INTERNAL
 
     def _seen(self, call: Call) -> CallSeen:
         """The fact, under an id that derives from what it says."""
         gist = hashlib.sha256(repr(replace(call, revision=0)).encode()).hexdigest()[:16]
-        at = call.ended_at if call.ended_at is not None else call.started_at
         return CallSeen(
             event_id=f"{call.key}#records-{gist}",
             source=self._source,
-            occurred_at=at,
+            occurred_at=_ended(call),
             received_at=self._clock.now(),
             call=replace(call, revision=max(call.revision, 1)),
         )
@@ -269,3 +276,7 @@ class GapRepair:
                 limit=MOST_UNEXPLAINED,
             )
         return [record.body for record in records]
+
+
+def _ended(call: Call) -> Instant:
+    return call.ended_at if call.ended_at is not None else call.started_at

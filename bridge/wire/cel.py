@@ -6,6 +6,7 @@ ran, when somebody hung up from the source of the hang-up, that a phone holds on
 """
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -44,6 +45,8 @@ CALLED_BY_US = "AppDial2"
 """What Asterisk calls the application of a channel that it rings for Originate, whom nobody dials."""
 AT_ONCE = 0.25
 """Seconds before a channel's end within which everything happens because of its hanging up."""
+GRACE = 30.0
+"""Seconds after its end in which a channel may still be spoken of."""
 CONGESTED = frozenset((3, 27, 34, 38, 41, 42, 44, 58))
 
 
@@ -67,6 +70,8 @@ class _Diary:
     ours: frozenset[str]
     channels: dict[str, _Known] = field(default_factory=dict)
     halves: dict[str, str] = field(default_factory=dict)
+    ended: deque[tuple[float, str]] = field(default_factory=deque)
+    forgotten: set[str] = field(default_factory=set)
     facts: list[ChannelFact] = field(default_factory=list)
 
 
@@ -83,8 +88,17 @@ def facts_of(rows: Iterable[CelRow]) -> list[ChannelFact]:
     for index, row in enumerate(ordered):
         for channel in asked.get(index, ()):
             _ask(diary, channel, row.at)
+        _forget(diary, row.at)
         _read(diary, row)
     return diary.facts
+
+
+def _forget(diary: _Diary, now: float) -> None:
+    """Whoever ended long ago rings nobody: a week has many channels, and each birth looks at all that live."""
+    while diary.ended and diary.ended[0][0] < now - GRACE:
+        _, channel = diary.ended.popleft()
+        diary.halves.pop(diary.channels.pop(channel).row.channel.endpoint, None)
+        diary.forgotten.add(channel)
 
 
 def _before(rows: Sequence[CelRow], moments: Sequence[float], end: CelRow) -> int:
@@ -105,7 +119,7 @@ def _ask(diary: _Diary, channel: str, at: float) -> None:
 def _read(diary: _Diary, row: CelRow) -> None:
     known = diary.channels.get(row.unique)
     if row.kind == "CHAN_START":
-        if known is None:
+        if known is None and row.unique not in diary.forgotten:
             _born(diary, row)
         return
     if known is None:
@@ -220,6 +234,7 @@ def _ended(diary: _Diary, known: _Known, row: CelRow) -> None:
     if known.gone:
         return
     known.gone = True
+    diary.ended.append((row.at, row.unique))
     by = row.extra.get("hangupsource")
     for channel, other in diary.channels.items():
         if by and other.row.channel.name == by and not other.gone:

@@ -104,13 +104,13 @@ class HeldLine:
 
     async def until(self, condition) -> None:
         """Everything in between happens in this process, or in a thread of it that reads a file."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             while not condition():  # noqa: ASYNC110  # nothing here tells anybody that its state has changed
                 await asyncio.sleep(0)
 
     async def noted(self) -> None:
         """The store knows that the line is held."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             while not await self._rows():  # noqa: ASYNC110  # nobody tells when a store has changed
                 await asyncio.sleep(0)
 
@@ -138,7 +138,7 @@ class HeldLine:
     async def repaired(self) -> None:
         """All looks are done."""
         before = len(self.said("gap.repaired"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             while len(self.said("gap.repaired")) == before:
                 self.office.clock.advance(60)
                 for _ in range(50):

@@ -36,7 +36,7 @@ async def heard(world, condition):
         calls = await world.office.calls()
         return condition({record.key: record for record in calls})
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(50):
         while not await there():  # noqa: ASYNC110  # the store does not tell
             await asyncio.sleep(0)
 

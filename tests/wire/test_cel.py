@@ -68,3 +68,12 @@ def test_a_recording_is_named_by_the_application_that_writes_it():
 def test_machines_are_rung_by_nobody():
     facts = facts_of([row("CHAN_START"), row("CHAN_START", 1, "1.2", "Recorder/ARI-1")])
     assert kinds(facts) == [ChannelBorn, ChannelBorn]
+
+
+def test_a_channel_that_ended_long_ago_rings_nobody_and_is_not_born_again():
+    dialling = [row("CHAN_START"), row("APP_START", 1, application="Dial", data="PJSIP/101"), row("HANGUP", 2)]
+    local = row("CHAN_START", 1, "1.3", "Local/9@x-1;1"), row("HANGUP", 2, "1.3", "Local/9@x-1;1")
+    later = [row("CHAN_START", 99), row("CHAN_START", 99, "1.2", "PJSIP/101-2")]
+    facts = [fact for fact in facts_of([*dialling, *local, *later]) if fact.at > 50]
+    assert kinds(facts) == [ChannelBorn, DialBegun]
+    assert facts[1].dialler is None
