@@ -41,7 +41,7 @@ class CallRecordSettings(BaseModel):
     named like the kind if nothing else is said. `columns` are the names of a file's columns, where neither a header
     line nor the usual order tells them. `timezone` is that of the times (None: the company's own; "UTC" with
     `usegmtime = yes`). `late_seconds` is how long after a call's end the PBX may take to write (with `batch = yes` in
-    cdr.conf its `time`), `query_seconds` how long a look may take.
+    cdr.conf its `time`), `query_seconds` how long one answer of a database may take.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

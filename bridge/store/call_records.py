@@ -28,6 +28,8 @@ SLICE_SECONDS = 3600.0
 """So much of a stretch is asked for at once."""
 MOST_ROWS = 100_000
 """Rows of one look; a stretch that has more is read to here, and that is said."""
+WHOLE_LOOK = 20
+"""How often the time of one answer a whole look may take: a long gap is asked for in many pieces."""
 
 T = TypeVar("T")
 
@@ -56,7 +58,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordTable:
-    """A table of call records. `seconds` bounds a look. `zone` is of the times that carry none."""
+    """A table of call records. `seconds` bounds each answer. `zone` is of the times that carry none.
+
+    `most` rows are read in one look.
+    """
 
     url: str
     password: str | None
@@ -64,6 +69,7 @@ class RecordTable:
     kind: RecordKind
     zone: tzinfo
     seconds: float
+    most: int = MOST_ROWS
 
     async def read(self, since: Instant, until: Instant) -> Stretch:
         """The records of this stretch: the CDRs of attempts that began in it, the CEL events that happened in it.
@@ -87,12 +93,12 @@ class RecordTable:
     async def _connected(self, work: Callable[[Connection], T]) -> T:
         url = _driven(self)
         try:
-            async with asyncio.timeout(2 * self.seconds):
+            async with asyncio.timeout(WHOLE_LOOK * self.seconds):
                 if url.get_driver_name() == "asyncpg":
                     return await _over_asyncpg(url, self.seconds, work)
                 return await aside(lambda: _over_a_thread(url, self.seconds, work))
         except TimeoutError as error:
-            raise RecordsUnavailable(f"no answer within {2 * self.seconds:.0f} seconds") from error
+            raise RecordsUnavailable(f"it took more than {WHOLE_LOOK * self.seconds:.0f} seconds") from error
         except ImportError as error:
             raise RecordsUnusable(f"the driver {error.name} is not installed; install it beside the bridge") from error
         except DBAPIError as error:
@@ -210,16 +216,16 @@ def _read(conn: Connection, place: RecordTable, since: Instant, until: Instant) 
     rows: list[CallRecordRow] = []
     unreadable = 0
     for low, high in _slices(conn, place, layout, since, until):
-        told, odd = _read_rows(place, _rows(conn, place, layout, (low, high), MOST_ROWS + 1 - len(rows)))
+        told, odd = _read_rows(place, _rows(conn, place, layout, (low, high), place.most + 1 - len(rows)))
         rows += told
         unreadable += odd
-        if len(rows) > MOST_ROWS:
+        if len(rows) > place.most:
             break
-    whole = len(rows) <= MOST_ROWS
+    whole = len(rows) <= place.most
     kinds = frozenset(row.kind for row in rows if isinstance(row, CelRow))
     if place.kind is RecordKind.CEL:
         kinds |= {kind for kind in EVIDENCE - kinds if _is_written(conn, place, layout, kind)}
-    return Stretch(rows=tuple(rows[:MOST_ROWS]), kinds=kinds, unreadable=unreadable, whole=whole)
+    return Stretch(rows=tuple(rows[: place.most]), kinds=kinds, unreadable=unreadable, whole=whole)
 
 
 def _slices(

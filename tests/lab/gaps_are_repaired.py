@@ -49,8 +49,10 @@ class Relay:
         self._open |= {writer, back}
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._pour(reader, back))
-                tasks.create_task(self._pour(there, writer))
+                ways = [tasks.create_task(self._pour(*way)) for way in ((reader, back), (there, writer))]
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                for way in ways:
+                    way.cancel()
         finally:
             self._open -= {writer, back}
             for end in (writer, back):
@@ -62,9 +64,7 @@ class Relay:
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:
-            pass
-        for end in list(self._open):
-            end.transport.abort()
+            return
 
 
 @asynccontextmanager

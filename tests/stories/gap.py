@@ -111,10 +111,11 @@ class HeldLine:
     async def noted(self) -> None:
         """The store knows that the line is held."""
         async with asyncio.timeout(50):
-            while not await self._rows():  # noqa: ASYNC110  # nobody tells when a store has changed
+            while not await self.rows():  # noqa: ASYNC110  # nobody tells when a store has changed
                 await asyncio.sleep(0)
 
-    async def _rows(self):
+    async def rows(self):
+        """How far which line has listened."""
         async with self.office.store.reading() as conn:
             return (await conn.execute(select(listening))).all()
 
@@ -141,6 +142,7 @@ class HeldLine:
         async with asyncio.timeout(50):
             while len(self.said("gap.repaired")) == before:
                 self.office.clock.advance(60)
+                await self.office.work()
                 for _ in range(50):
                     await asyncio.sleep(0)
         await self.quiet()
