@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import gc
+import os
 import resource
 import secrets
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -21,13 +24,14 @@ from bridge.config import Configuration, ConfigurationError, Problem, load_every
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
+from bridge.flow.holding import Holds
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
 from bridge.flow.supervision import keep
 from bridge.flow.tally import Tally
 from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
-from bridge.sources.ami import AmiLine, LineStatus
+from bridge.sources.ami import AmiLine
 from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.ami_trial import Trial, try_asterisk
 from bridge.sources.http import WebhookReceiver, WebhookSettings
@@ -35,6 +39,7 @@ from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import Store
 from bridge.store.errors import SchemaTooNew, StoreError
+from bridge.store.holds import Hold, News
 from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
@@ -106,13 +111,13 @@ async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | 
         await store.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class _HeldLine:
-    """A line at work: what it was made of, and the task that holds it."""
+    """A line that is to be held: what it is made of, and the task that holds it. `line` None: another node holds it."""
 
-    line: AmiLine
     settings: AmiSettings
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None = None
+    line: AmiLine | None = None
 
 
 class Daemon:
@@ -127,11 +132,20 @@ class Daemon:
         self._tally = Tally()
         self._bulletin = Bulletin()
         company = configuration.company
+        node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._holds = Holds(store, self._clock, node, heard=self._hear)
         self._lanes = Lanes(
-            store, self._clock, company, matrix, self._matrix_text, bulletin=self._bulletin, tally=self._tally
+            store,
+            self._clock,
+            company,
+            matrix,
+            self._matrix_text,
+            bulletin=self._bulletin,
+            tally=self._tally,
+            node=node,
         )
         self._chores = Chores(store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake)
-        self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock)
+        self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock, node=node)
         self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
         self._lines: dict[str, _HeldLine] = {}
         self._refused_reload: str | None = None
@@ -149,8 +163,9 @@ class Daemon:
                 flow = [
                     self._tasks.create_task(self._kept("intake", self._intake.work)),
                     self._tasks.create_task(self._kept("lanes", self._lanes.work)),
-                    self._tasks.create_task(self._kept("chores", self._chores.work)),
+                    self._tasks.create_task(self._kept("chores", self._do_chores)),
                 ]
+                guard = self._tasks.create_task(self._kept("guard", self._holds.work))
                 try:
                     await self._hold_lines()
                     await self._open_the_door(runner)
@@ -161,6 +176,8 @@ class Daemon:
                         playing.cancel()
                 finally:
                     await self._drain(runner, flow)
+                    self._holds.close()
+                    await asyncio.wait((guard,), timeout=GRACE_SECONDS)
         finally:
             await runner.cleanup()
         log.info("bridge.stopped")
@@ -247,31 +264,46 @@ class Daemon:
         for source_id, held in list(self._lines.items()):
             if wanted.get(source_id) != held.settings:
                 del self._lines[source_id]
-                held.task.cancel()
-                await asyncio.wait((held.task,))
+                await _ended([held])
         for source_id, settings in wanted.items():
             if source_id not in self._lines:
-                line = AmiLine(
-                    settings,
-                    self._clock,
-                    SystemRandom().random,
-                    self._intake.accept,
-                    store=self._store,
-                    zone=ZoneInfo(self._configuration.company.timezone),
-                )
-                hold = partial(self._hold, line, source_id)
-                task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
-                self._lines[source_id] = _HeldLine(line=line, settings=settings, task=task)
+                held = self._lines[source_id] = _HeldLine(settings)
+                hold = partial(self._holds.during, f"source {source_id}", partial(self._hold, held))
+                held.task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
 
-    async def _hold(self, line: AmiLine, source_id: str) -> None:
-        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice."""
+    async def _hold(self, held: _HeldLine, hold: Hold | None) -> None:
+        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice.
+
+        The line is a new one each time: while another node held it, what the last one knew has become old.
+        """
+        source_id = held.settings.id
+        accept = partial(self._intake.accept, hold=hold)
+        zone = ZoneInfo(self._configuration.company.timezone)
+        line = AmiLine(held.settings, self._clock, SystemRandom().random, accept, store=self._store, zone=zone)
         while True:
             async with self._store.reading() as conn:
                 if not await anything_pending(conn, source_id):
                     line.resume([record.body for record in await live_calls(conn, source_id)])
                     break
             await self._clock.sleep(JOURNAL_PAUSE_SECONDS)
-        await line.run()
+        held.line = line
+        try:
+            await line.run()
+        finally:
+            held.line = None
+
+    async def _do_chores(self) -> None:
+        await self._holds.during("chores", lambda _hold: self._chores.work())
+
+    def _hear(self, news: News) -> None:
+        """What another node tells."""
+        match news:
+            case News.FACTS:
+                self._lanes.wake()
+            case News.RECORDS:
+                self._bulletin.miss()
+            case _:
+                assert_never(news)
 
     async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
         """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""
@@ -279,10 +311,7 @@ class Daemon:
         log.info("bridge.stopping")
         for site in list(runner.sites):
             await site.stop()
-        for held in self._lines.values():
-            held.task.cancel()
-        if self._lines:
-            await asyncio.wait([held.task for held in self._lines.values()], timeout=GRACE_SECONDS)
+        await _ended(self._lines.values())
         self._intake.close()
         self._lanes.close()
         self._chores.close()
@@ -312,14 +341,29 @@ class Daemon:
 
     def _status(self) -> Status:
         hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in _webhooks(self._configuration)]
-        lines = [_line_status(held.line.status) for held in self._lines.values()]
+        embedded = self._store.place.embedded
+        lines = [
+            _line_status(held, ours=embedded or self._holds.has(f"source {id_}")) for id_, held in self._lines.items()
+        ]
         return Status(sources=(*lines, *hooks), refused_reload=self._refused_reload)
 
 
-def _line_status(line: LineStatus) -> SourceStatus:
+async def _ended(lines: Iterable[_HeldLine]) -> None:
+    """Let these lines go, and wait until they have."""
+    tasks = [held.task for held in lines if held.task is not None]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+
+
+def _line_status(held: _HeldLine, *, ours: bool) -> SourceStatus:
+    if held.line is None:
+        return SourceStatus(id=held.settings.id, kind="ami", state="starting" if ours else "standby")
+    line = held.line.status
     connected = line.connected_since is not None
     return SourceStatus(
-        id=line.source,
+        id=held.settings.id,
         kind="ami",
         state="connected" if connected else "lost",
         good=connected,
@@ -336,6 +380,7 @@ def _session_key(data_dir: Path) -> bytes:
     """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
     path = data_dir / KEY_FILE
     try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)  # nothing else is in it when the store is a server
         with contextlib.suppress(FileNotFoundError):
             path.chmod(KEY_MODE)  # also of one that came back from a backup
             key = path.read_bytes()

@@ -1,6 +1,6 @@
 """Calls that nobody watched, told afterwards by what the PBX wrote down, and how that completes what was seen.
 
-Whatever the records do not tell with certainty is `incomplete`; docs/decisions/0005 says which evidence suffices.
+Whatever the records do not tell with certainty is `incomplete`; docs/decisions/0006 says which evidence suffices.
 """
 
 from collections import defaultdict

@@ -26,7 +26,7 @@ from bridge.store.aside import aside
 from bridge.store.call_records import RecordsUnavailable, Stretch
 from bridge.store.calls import calls_by_key, unexplained_calls
 from bridge.store.engine import Store
-from bridge.store.errors import StoreUnavailable
+from bridge.store.errors import StoreUnavailable, Superseded
 from bridge.store.journal import pending_calls
 from bridge.store.listening import begin_listening, gap_repaired, has_listened
 from bridge.wire.cel import facts_of
@@ -180,6 +180,8 @@ class GapRepair:
                 self._log.error("records.unavailable", problem=str(problem))
         except (StoreUnavailable, Overloaded, Stopping):
             pass  # said by whoever looks after the store; the next look finds the same
+        except Superseded:  # another node holds the line: whatever is left to do is its business
+            raise
         except Exception:  # noqa: BLE001  # whatever is odd about somebody's records, his line goes on
             self._log.exception("gap.failed")
         else:
