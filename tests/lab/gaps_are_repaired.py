@@ -23,7 +23,7 @@ from tests.lab.daemon import Daemon
 from tests.postgres import free_port
 
 FILES = {"cdr": "f_cdr", "cel": "f_cel"}
-PATIENCE = 40
+PATIENCE = 60
 """Seconds for the looks 10 and 21 seconds after the line is back."""
 
 
