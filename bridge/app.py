@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
 from typing import assert_never
+from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
@@ -277,7 +278,8 @@ class Daemon:
         """
         source_id = held.settings.id
         accept = partial(self._intake.accept, hold=hold)
-        line = AmiLine(held.settings, self._clock, SystemRandom().random, accept)
+        zone = ZoneInfo(self._configuration.company.timezone)
+        line = AmiLine(held.settings, self._clock, SystemRandom().random, accept, store=self._store, zone=zone)
         while True:
             async with self._store.reading() as conn:
                 if not await anything_pending(conn, source_id):
@@ -456,7 +458,7 @@ async def try_connections(configuration: Configuration) -> dict[str, Trial]:
     found = {}
     for source in configuration.sources:
         if isinstance(source, AmiSettings):
-            found[source.id] = await try_asterisk(source, Clock())
+            found[source.id] = await try_asterisk(source, Clock(), ZoneInfo(configuration.company.timezone))
         else:
             found[source.id] = Trial(good=True, detail=f"pushes to /hooks/{source.id}; nothing to try from here")
     return found

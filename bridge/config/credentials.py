@@ -60,6 +60,9 @@ class Credentials:
                 continue
             if isinstance(written[name], str):
                 found.warn((*key, name), f"the secret stands in the file; {_WAYS} to keep it out of copies")
+        for name, inner in tables_inside(model).items():
+            if isinstance(filled.get(name), dict):
+                filled[name] = self.fill(filled[name], inner, (*key, name), found)
         return filled
 
     def _secret(self, written: object) -> str:
@@ -90,6 +93,16 @@ class Credentials:
                 f"add LoadCredential={name}:… to the unit, or run under systemd"
             )
         return _from_file(Path(folder) / name)
+
+
+def tables_inside(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """The keys of a section that hold a table of their own, and what that may hold."""
+    inside = {}
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                inside[name] = kind
+    return inside
 
 
 def secret_fields(model: type[BaseModel]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from bridge.config.lines import Key, Lines, spell
 
 MASKED: Final = "********"
 _SECRET = re.compile(r"secret|token|password|passwd|credential", re.IGNORECASE)
+_IN_ADDRESS = re.compile(r"(?<=://)([^:/@\s]*):[^/@\s]*@")
 _LONGEST_SHOWN = 80
 
 
@@ -84,8 +85,10 @@ def show(key: Key, value: object) -> str:
 
 
 def masked(value: Any) -> Any:
-    """The same value with everything masked that a key calls a secret."""
+    """The same value with everything masked that a key calls a secret, and the passwords in addresses."""
     match value:
+        case str():
+            return _IN_ADDRESS.sub(rf"\1:{MASKED}@", value)
         case dict():
             return {k: MASKED if _SECRET.search(str(k)) and v is not None else masked(v) for k, v in value.items()}
         case list() | tuple() | set() | frozenset():

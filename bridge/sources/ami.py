@@ -7,6 +7,7 @@ journal, so a slow or absent store never keeps the PBX waiting, and Asterisk nev
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Never
 
 import structlog
@@ -19,8 +20,11 @@ from bridge.model.moment import Instant
 from bridge.rules.switchboard.board import Switchboard
 from bridge.sources.ami_session import AmiSession, LineLost, LoginRefused, connect
 from bridge.sources.ami_settings import AmiSettings
+from bridge.sources.gap import GapRepair
 from bridge.sources.handover import Accept, Delivery, Handover
 from bridge.sources.recordings import recording_link
+from bridge.store.engine import Store
+from bridge.store.errors import StoreUnavailable
 from bridge.wire.ami import AmiMessage, AmiProtocolError
 from bridge.wire.asterisk import EVENTS, translate
 
@@ -73,9 +77,22 @@ class LineStatus:
 
 
 class AmiLine:
-    """One Asterisk, connected again and again. `chance` gives a number from 0 up to but not including 1."""
+    """One Asterisk, connected again and again. `chance` gives a number from 0 up to but not including 1.
 
-    def __init__(self, settings: AmiSettings, clock: Clock, chance: Callable[[], float], accept: Accept) -> None:
+    With a `store`, and if the source is given a place with call records, gaps are repaired from them; `zone` is the
+    company's time zone.
+    """
+
+    def __init__(
+        self,
+        settings: AmiSettings,
+        clock: Clock,
+        chance: Callable[[], float],
+        accept: Accept,
+        *,
+        store: Store | None = None,
+        zone: tzinfo = UTC,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._chance = chance
@@ -98,6 +115,32 @@ class AmiLine:
         self._unfiltered_told = False
         self._odd = 0
         self._odd_told: set[str] = set()
+        self._listed = False
+        self._repair = None if store is None else self._repairing(store, zone, accept)
+        self._repair_asked = False
+
+    def _repairing(self, store: Store, zone: tzinfo, accept: Accept) -> GapRepair | None:
+        settings = self._settings
+        if settings.cdr is None:
+            return None
+        return GapRepair(
+            settings.cdr,
+            source=settings.id,
+            trunks=settings.trunks,
+            zone=zone,
+            store=store,
+            clock=self._clock,
+            accept=accept,
+            waiting=self._handover.keys,
+            living=self._living,
+            linked=self._with_links,
+        )
+
+    def _living(self) -> frozenset[str] | None:
+        """The keys of the calls that the PBX says live; None while it says nothing, or may not be asked."""
+        if self._connected_since is None or not self._listed:
+            return None
+        return frozenset(key for call in self._board.live_calls() for key in (call.key, *call.merged))
 
     @property
     def status(self) -> LineStatus:
@@ -129,6 +172,8 @@ class AmiLine:
             tasks.create_task(self._hold())
             tasks.create_task(self._tick())
             tasks.create_task(self._delivery.run())
+            if self._repair is not None:
+                tasks.create_task(self._repair.run())
 
     # ---- the connection
 
@@ -176,6 +221,8 @@ class AmiLine:
                 self._unfiltered_told = True
                 self._log.info("ami.unfiltered", hint=UNFILTERED)
             await self._compare(session)
+            self._repair_asked = False
+            await self._note_listening()
             await self._watch(session)
         except (LineLost, LoginRefused) as reason:
             return reason
@@ -186,6 +233,7 @@ class AmiLine:
         while True:
             await session.rest(settings.ping_seconds)
             await session.ask("Ping")
+            await self._note_listening()
             if self._clock.now() >= compare_at:
                 await self._compare(session)
                 compare_at = self._clock.now() + settings.sweep_seconds
@@ -199,9 +247,23 @@ class AmiLine:
             if self._gap:  # then nobody knows what became of the calls that we knew: better to end than to keep them
                 self._hear(SnapshotEnded(at=self._clock.now()))
         self._gap = False
+        self._listed = listed.event is not None
         detailed = await session.ask("Status", [("Variables", VARIABLES)], whole_list=True)
         if detailed.event is None:
             self._without("Status")
+
+    async def _note_listening(self) -> None:
+        """Remember how far we have listened, and have the gap before that repaired."""
+        if self._repair is None:
+            return
+        try:
+            if not self._repair_asked:
+                await self._repair.listening_again()
+                self._repair_asked = True
+            elif not self._handover:
+                await self._repair.still_listening(self._clock.now())
+        except StoreUnavailable:  # the next round notes it; until then the gap seems to have begun earlier
+            return
 
     def _begun(self, session: AmiSession) -> None:
         now = self._clock.now()
@@ -223,6 +285,7 @@ class AmiLine:
             self._gap = True
         self._failures += 1
         self._connected_since, self._problem, self._refused = None, str(reason), refused
+        self._listed = False
         self._lost_at = now if self._lost_at is None else self._lost_at
 
     def _without(self, action: str) -> None:
@@ -267,15 +330,15 @@ class AmiLine:
 
     def _tell(self, events: Iterable[CallSeen]) -> None:
         for event in events:
-            self._handover.put(self._linked(event))
+            self._handover.put(replace(event, call=self._with_links(event.call)))
 
-    def _linked(self, event: CallSeen) -> CallSeen:
-        """The snapshot with links where the PBX names files; what cannot be linked is left out."""
-        settings, call = self._settings, event.call
+    def _with_links(self, call: Call) -> Call:
+        """The call with links where the PBX names files; what cannot be linked is left out."""
+        settings = self._settings
         links = [_link(settings.recordings, file, settings.recordings_folder) for file in call.recordings]
         voicemail = call.voicemail and _link(settings.voicemails, call.voicemail, settings.voicemails_folder)
         recordings = tuple([link for link in links if link is not None])
-        return replace(event, call=replace(call, recordings=recordings, voicemail=voicemail))
+        return replace(call, recordings=recordings, voicemail=voicemail)
 
     async def _tick(self) -> None:
         while True:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bridge.sources.record_settings import CallRecordSettings
 from bridge.sources.recordings import PLACE
 
 
@@ -27,6 +28,8 @@ class AmiSettings(BaseModel):
     recognised by (None: the system's authorities), `tls_name` the name that its certificate carries when that is not
     `host`. `recordings` and `voicemails` are the links to files, `{file}` being the path below `recordings_folder`
     and `voicemails_folder`; without them calls carry no links.
+
+    `cdr` is where the PBX keeps its call records; without it nobody knows what became of calls while we did not listen.
 
     The last group has defaults for everybody: `ping_seconds` between two questions whether the PBX is still there,
     `reply_seconds` for any answer, `sweep_seconds` between two comparisons with what the PBX says is going on;
@@ -55,6 +58,8 @@ class AmiSettings(BaseModel):
     recordings_folder: str = "/var/spool/asterisk/monitor"
     voicemails: str | None = None
     voicemails_folder: str = "/var/spool/asterisk/voicemail"
+
+    cdr: CallRecordSettings | None = None
 
     filter: bool = True
     connect_seconds: Seconds = 10.0

@@ -2,10 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from bridge.flow.clock import Clock
 from bridge.sources.ami_session import AmiSession, LineLost, LoginRefused, connect
 from bridge.sources.ami_settings import AmiSettings
+from bridge.sources.record_settings import CallRecordSettings
+from bridge.store.call_records import RecordsUnavailable
 from bridge.wire.asterisk import EVENTS
 
 
@@ -17,8 +20,26 @@ class Trial:
     detail: str
 
 
-async def try_asterisk(settings: AmiSettings, clock: Clock) -> Trial:
-    """Connect, log in, and see whether the account may ask what the bridge has to ask."""
+async def try_asterisk(settings: AmiSettings, clock: Clock, zone: tzinfo) -> Trial:
+    """See whether the account may ask what the bridge has to ask, and the call records, if there are any, be read.
+
+    `zone` is the company's time zone.
+    """
+    line = await _try_line(settings, clock)
+    if settings.cdr is None:
+        return line
+    records = await _try_records(settings.cdr, zone)
+    return Trial(good=line.good and records.good, detail=f"{line.detail}; call records: {records.detail}")
+
+
+async def _try_records(settings: CallRecordSettings, zone: tzinfo) -> Trial:
+    try:
+        return Trial(good=True, detail=await settings.place(zone).look())
+    except RecordsUnavailable as reason:
+        return Trial(good=False, detail=str(reason))
+
+
+async def _try_line(settings: AmiSettings, clock: Clock) -> Trial:
     try:
         session = AmiSession(await connect(settings), settings, clock, EVENTS, lambda _message, _now: None)
     except LineLost as reason:

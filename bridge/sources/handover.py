@@ -40,6 +40,10 @@ class Handover:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def keys(self) -> frozenset[str]:
+        """Of which calls something waits."""
+        return frozenset(self._waiting)
+
     def put(self, event: CallSeen) -> None:
         """Let this snapshot wait, in the place of the earlier ones of the same call and of those merged into it."""
         for key in event.call.merged:

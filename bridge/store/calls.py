@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Call, MissedReason, Outcome
@@ -34,6 +34,7 @@ __all__ = [
     "save_judgements",
     "short_abandons",
     "stale_calls",
+    "unexplained_calls",
     "unknown_parties",
 ]
 
@@ -203,6 +204,27 @@ _LIVE = (
 async def live_calls(conn: AsyncConnection, source: str) -> list[CallRecord]:
     """The calls of this source that have not ended as far as we know, the oldest first."""
     return [call_record(row) for row in await conn.execute(_LIVE, {"source": source})]
+
+
+_UNEXPLAINED = (
+    select_calls()
+    .where(
+        call.c.started_at >= bindparam("begun"),
+        call.c.source == bindparam("source"),
+        call.c.incomplete.is_(True),
+        or_(call.c.ended_at.is_(None), call.c.ended_at >= bindparam("since")),
+    )
+    .order_by(call.c.started_at)
+    .limit(bindparam("count"))
+)
+
+
+async def unexplained_calls(
+    conn: AsyncConnection, source: str, *, begun: Instant, since: Instant, limit: int
+) -> list[CallRecord]:
+    """The calls of this source that began after `begun`, lived at `since` or later and were not seen whole."""
+    told = {"source": source, "begun": begun, "since": since, "count": limit}
+    return [call_record(row) for row in await conn.execute(_UNEXPLAINED, told)]
 
 
 _OF_PARTY = (

@@ -223,6 +223,14 @@ async def anything_pending(conn: AsyncConnection, source: str) -> bool:
     return (await conn.execute(_FIRST_OF_SOURCE, {"source": source})).first() is not None
 
 
+async def pending_calls(conn: AsyncConnection, source: str) -> set[str]:
+    """The keys of the calls of this source of which an event is not handled yet."""
+    pending = select(event.c.call_key).where(
+        event.c.state == literally("pending"), event.c.source == source, event.c.call_key.is_not(None)
+    )
+    return set((await conn.execute(pending)).scalars())
+
+
 def _entry(row: Sequence[Any], fresh: Mapping[int, Event] = MappingProxyType({})) -> JournalEntry:
     id_, source, event_id, type_, lane, call_key, occurred_at, received_at, state, handled_at, problem, body = row
     known = fresh.get(id_)

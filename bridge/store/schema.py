@@ -412,3 +412,11 @@ hold = Table(
     Column("node", String, nullable=False),
     Column("since", Double, nullable=False),
 )
+
+listening = Table(
+    "listening",  # until when a line to a PBX was held, by whichever node; what came after is a gap
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("until", Double, nullable=False),
+    Column("gap_since", Double),  # a gap that is not repaired yet began here; null: there is none
+)

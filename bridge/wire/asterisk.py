@@ -118,7 +118,7 @@ _KINDS = {"Local": ChannelKind.LOCAL} | dict.fromkeys(
     ChannelKind.MACHINE,
 )  # fmt: skip
 """By technology; whatever is not here is a device."""
-_PLACES = {
+PLACES = {
     "BackGround": Place.MENU,
     "WaitExten": Place.MENU,
     "Read": Place.MENU,
@@ -209,7 +209,7 @@ def _unescaped(value: str | None) -> str | None:
     return "".join(text)
 
 
-def _below(path: str, folder: str) -> str:
+def below(path: str, folder: str) -> str:
     """The path below the spool folder of this name, where Asterisk puts what has no other place; else the path."""
     return path.rpartition(f"/{folder}/")[2]
 
@@ -350,9 +350,9 @@ def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
         return None
     match name:
         case "MIXMONITOR_FILENAME":
-            return RecordingNamed(at, channel, _below(value, "monitor"))
+            return RecordingNamed(at, channel, below(value, "monitor"))
         case "VM_MESSAGEFILE":
-            return VoicemailNamed(at=at, channel=channel, file=_below(value, "voicemail"))
+            return VoicemailNamed(at=at, channel=channel, file=below(value, "voicemail"))
         case "VMSTATUS":
             return VoicemailEnded(at=at, channel=channel, left=value == "SUCCESS")
         case "FROM_DID":
@@ -371,7 +371,7 @@ def _variable_set(message: AmiMessage, at: Instant) -> ChannelFact | None:
 
 def _place_reached(message: AmiMessage, at: Instant) -> ChannelFact | None:
     channel = message.find_last(_UNIQUEID)
-    place = _PLACES.get(message.find_last(_APPLICATION) or "")
+    place = PLACES.get(message.find_last(_APPLICATION) or "")
     if not channel or place is None:
         return None
     name = None
@@ -395,7 +395,7 @@ def _cdr(message: AmiMessage, at: Instant) -> ChannelFact | None:
         or not file.lower().endswith((".wav", ".wav49", ".mp3", ".gsm", ".ogg", ".opus", ".ulaw"))
     ):
         return None
-    return RecordingNamed(at, channel, _below(file, "monitor"), written_later=True)
+    return RecordingNamed(at, channel, below(file, "monitor"), written_later=True)
 
 
 def _originated(message: AmiMessage, at: Instant) -> ChannelFact | None:
@@ -437,7 +437,7 @@ def _channel_listed(message: AmiMessage, at: Instant) -> ChannelFact | None:
         born=_begun(message, at),
         bridge=message.find(_BRIDGE_ID) or None,
         pair=born.endpoint if born.kind is ChannelKind.LOCAL else None,
-        recording=_below(recording, "monitor") if recording else None,
+        recording=below(recording, "monitor") if recording else None,
         detail=message.event == b"Status",
     )
 
@@ -507,6 +507,6 @@ _VARIABLE_LINES = (
 EVENTS: Interest = {
     **dict.fromkeys(_READERS),
     b"VarSet": Only(header=b"Variable", begins=_VARIABLE_LINES),
-    b"Newexten": Only(header=b"Application", begins=tuple(f"{name}\r\n".encode() for name in _PLACES)),
+    b"Newexten": Only(header=b"Application", begins=tuple(f"{name}\r\n".encode() for name in PLACES)),
 }
 """What `translate` understands: the interest to give to an `AmiStream`."""

@@ -638,3 +638,38 @@ def test_a_good_file_and_a_good_matrix_go_together():
     configuration, matrix = load_everything(ROOT / "config" / "demo.toml", {})
     assert configuration.company.policy.settle == 1.0
     assert matrix.rows
+
+
+# ---- a table inside a source ----
+
+TRUNKS = 'trunks = ["trunk"]'
+URL = 'url = "mysql://bridge@pbx/asteriskcdrdb"'
+
+
+def with_records(records: str) -> str:
+    return spoilt(TRUNKS, f"{TRUNKS}\ncdr = {{ {records} }}")
+
+
+def test_the_password_of_the_call_records_is_a_secret_like_any_other(load):
+    text = with_records(f'{URL}, password = {{ env = "CDR" }}')
+    configuration = load(text, SECRETS | {"CDR": "hush-cdr"})
+    assert configuration.sources[0].cdr.password.get_secret_value() == "hush-cdr"
+    assert "hush-cdr" not in str(configuration.masked())
+    assert "hush-cdr" not in repr(configuration)
+    assert load(with_records(f'{URL}, password = "hush-cdr"'), SECRETS).warnings
+
+
+def test_a_password_that_is_not_there_or_stands_in_the_address_is_told_without_showing_it(problems):
+    found, text = problems(with_records(f'{URL}, password = {{ env = "CDR" }}'))
+    assert [key for _, key, _ in found] == ["source[0].cdr.password"]
+    assert "CDR is not set" in text
+    found, text = problems(with_records('url = "mysql://bridge:hush-cdr@pbx/x"'))
+    assert [key for _, key, _ in found] == ["source[0].cdr.url"]
+    assert "hush-cdr" not in text
+    _, text = problems(with_records('url = "mysql://bridge:hush-cdr@pbx/x", file = "/x.csv", password = "hush-too"'))
+    assert "hush" not in text
+
+
+def test_an_unknown_key_of_the_call_records_has_a_hint(problems):
+    _, text = problems(with_records(f'{URL}, tabel = "cdr"'))
+    assert 'did you mean "table"' in text

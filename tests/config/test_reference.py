@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -13,9 +14,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 def keys_of(model: type[BaseModel], before: str = "") -> set[str]:
     keys = set()
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            keys |= keys_of(inner, f"{before}{name}.")
+        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+        tables = [kind for kind in kinds if issubclass(kind, BaseModel)]
+        if tables:
+            keys |= keys_of(tables[0], f"{before}{name}.")
         else:
             keys.add(f"{before}{name}")
     return keys

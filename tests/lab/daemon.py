@@ -74,6 +74,7 @@ filter = false
 trunks = ["trunk", "trunkb"]
 recordings = "https://pbx.example/monitor/{{file}}"
 voicemails = "https://pbx.example/voicemail/{{file}}.wav"
+{more}
 """
 LINES = ("101", "102", "103", "104", "111", "200", "300", "302", "400", "500", "600", "901", "100")
 POLL = 0.1
@@ -81,14 +82,14 @@ POLL = 0.1
 
 
 class Daemon:
-    """`bridge run` on a configuration of its own."""
+    """`bridge run` on a configuration of its own; `more` is what it says of the source besides."""
 
-    def __init__(self, folder: Path, *, ami: int, web: int) -> None:
+    def __init__(self, folder: Path, *, ami: int, web: int, more: str = "") -> None:
         self.folder = folder
         self.base = f"http://127.0.0.1:{web}"
         self.config = folder / "bridge.toml"
         lines = "\n".join(f'[[line]]\nnumber = "+442079460{digits}"\nname = "{digits}"' for digits in LINES)
-        self.config.write_text(CONFIG.format(data=folder / "data", web=web, ami=ami, lines=lines))
+        self.config.write_text(CONFIG.format(data=folder / "data", web=web, ami=ami, lines=lines, more=more))
         (folder / "data").mkdir()
         self.process: subprocess.Popen[bytes] | None = None
 

@@ -1,14 +1,17 @@
+from datetime import UTC
+
 import pytest
 
 from bridge.sources.ami import AmiSettings
 from bridge.sources.ami_trial import try_asterisk
+from tests.transcripts.trace import HERE
 
 
 @pytest.fixture
 def trial(pbx, clock):
     async def trying(**more):
         settings = {"id": "pbx", "port": pbx.port, "username": "bridge", "secret": "s3cret", "trunks": ["trunk"]}
-        return await try_asterisk(AmiSettings.model_validate(settings | more), clock)
+        return await try_asterisk(AmiSettings.model_validate(settings | more), clock, UTC)
 
     return trying
 
@@ -52,3 +55,13 @@ async def test_a_pbx_that_hangs_does_not_hang_the_check(pbx, trial):
     tried = await trial(reply_seconds=0.05)
     assert not tried.good
     assert "no answer to Login" in tried.detail
+
+
+async def test_call_records_are_tried_too(pbx, trial, tmp_path):
+    nowhere = await trial(cdr={"file": str(tmp_path / "Master.csv")})
+    assert (nowhere.good, "call records: " in nowhere.detail) == (False, True)
+    assert "No such file" in nowhere.detail
+    records = HERE / "22" / "in_direct_answered" / "cel.csv"
+    found = await trial(cdr={"file": str(records), "kind": "cel"})
+    assert found.good
+    assert "has what it takes" in found.detail

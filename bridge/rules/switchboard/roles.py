@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import assert_never
 
+from bridge.model.call_records import NamedChannel
 from bridge.model.channels import ChannelBorn, ChannelKind, ChannelListed
 from bridge.rules.switchboard.live import Role
 
@@ -20,8 +21,8 @@ class Roles:
         self._trunks = tuple(trunks)
         self._known: dict[tuple[str, str], Role] = {}
 
-    def of(self, fact: ChannelBorn | ChannelListed) -> Role:
-        """The role of the channel that this fact is about."""
+    def of(self, fact: ChannelBorn | ChannelListed | NamedChannel) -> Role:
+        """The role of this channel, or of the one that this fact is about."""
         match fact.kind:
             case ChannelKind.DEVICE:
                 key = (fact.technology, fact.endpoint)
