@@ -1,9 +1,9 @@
 """Doing what only one of several nodes may do, for as long as this node is the one.
 
-On an embedded store this node is the only one. On PostgreSQL a beat every half second shows the server that we live;
-the server ends the session of a node that was silent for three seconds (`store.holds`), and another node takes over.
-A node that gets no answer lets go after two, so it has stopped before another begins. When the server's machine says
-that there is no server (a restart), nobody can take over: then we go on listening, and keep what we hear.
+On an embedded store this node is the only one. On PostgreSQL a beat, twice a second, shows the server that we live;
+the server ends the session of a node that was silent for two and a half (`store.guard`), and another node takes over.
+A node that gets no answer lets go after less than two, so it has stopped before another begins. When the server's
+machine says that there is no server (a restart), nobody can take over: then we go on listening, and keep what we hear.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from bridge.store.holds import Hold, News, take_over
 
 log = structlog.get_logger()
 
-BEAT_SECONDS = 0.5
-DOUBT_SECONDS = 2.0
+BEAT_SECONDS = 0.4
+DOUBT_SECONDS = 1.5
 """After so long without an answer we let go; well before the server gives our locks to another node."""
 
 
@@ -106,7 +106,7 @@ class Holds:
             except StoreUnavailable as error:
                 self._outage.begins(error)
                 self._let_go_if_in_doubt(error)
-                await self._clock.wait(self._closed, until=self._clock.now() + BEAT_SECONDS / 2)
+                await self._clock.wait(self._closed, until=self._clock.now() + BEAT_SECONDS / 4)
 
     async def _guard(self) -> None:
         from bridge.store.guard import Guard  # noqa: PLC0415 # an embedded store never pays for its memory
@@ -125,8 +125,10 @@ class Holds:
                 await self._grant(held, held - confirmed)
                 confirmed = held
                 await self._clock.wait(self._closed, until=self._clock.now() + BEAT_SECONDS)
-        finally:
-            await guard.close()
+        except BaseException:
+            guard.abandon()
+            raise
+        await guard.close()
 
     async def _grant(self, held: frozenset[str], fresh: frozenset[str]) -> None:
         """`fresh` were got in this session: somebody else may have had them since we did."""
