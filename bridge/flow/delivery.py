@@ -29,6 +29,8 @@ log = structlog.get_logger()
 
 POLL_SECONDS = 5.0
 """How often we look by ourselves: a command or another node may have put something there."""
+PAUSE_SECONDS = 0.05
+"""The rest after a turn that found less than it had room for."""
 RETRY_SECONDS = 1.0
 """How long to wait when the store is unavailable."""
 FORGET_SECONDS = 600.0
@@ -78,7 +80,8 @@ class Delivery:
         self._crm = crm
         self._limits = limits
         self._system = system
-        self._holder = holder
+        self._node = holder
+        self._lives = 0
         self._chance = chance
         self._tally = tally
         self._news = asyncio.Event()
@@ -91,6 +94,7 @@ class Delivery:
         self._under_way = 0
         self._settled: list[Settled] = []
         self._next: Instant | None = None
+        self._idle = False
         self._forget_at: Instant = 0.0
 
     def wake(self) -> None:
@@ -118,6 +122,7 @@ class Delivery:
     async def work(self) -> None:
         """Deliver what waits, until `close`."""
         self._under_way = 0
+        self._begin_anew()
         async with asyncio.TaskGroup() as tasks:
             while not self._closed or self._under_way or self._settled:
                 self._news.clear()
@@ -125,6 +130,7 @@ class Delivery:
                     begun = await self.turn()
                 except StoreUnavailable as error:
                     self._lost.begins(error)
+                    self._begin_anew()
                     await self._clock.sleep(RETRY_SECONDS)
                     continue
                 self._lost.ends()
@@ -133,6 +139,14 @@ class Delivery:
                     tasks.create_task(self._carry(attempt))
                 if not self._closed or self._under_way or self._settled:
                     await self._clock.wait(self._news, until=self._next_look(self._clock.now()))
+
+    def _begin_anew(self) -> None:
+        """Under another name: nobody knows whether what we claimed last was committed; we wait for it as others do."""
+        self._lives += 1
+
+    @property
+    def _holder(self) -> str:
+        return f"{self._node}#{self._lives}"
 
     async def _carry(self, attempt: Attempt) -> None:
         settled = await self.attempt(attempt)
@@ -155,15 +169,16 @@ class Delivery:
         settled, room = list(self._settled), self._room(now)
         items: list[Claimed] = []
         async with self._store.writing() as conn:
-            counted = await settle(conn, self._system, settled, holder=self._holder, now=now)
+            counted = await settle(conn, self._system, settled, now)
             if room:
                 until = now + self._limits.lease_seconds
                 items = await claim(conn, self._system, holder=self._holder, now=now, until=until, limit=room)
-            self._next = await next_moment(conn, self._system)
+            self._next = await next_moment(conn, self._system, self._holder)
             if now >= self._forget_at:
                 more = await forget_delivered(conn, now - self._limits.keep, FORGET_AT_ONCE) == FORGET_AT_ONCE
                 self._forget_at = now if more else now + FORGET_SECONDS
         del self._settled[: len(settled)]
+        self._idle = len(items) < room
         self._bucket.spend(len(items))
         for each in counted:
             self._tell(each)
@@ -185,14 +200,19 @@ class Delivery:
         if self._next is None or self._closed or busy:
             return latest
         moment = max(self._next, self._paused_until, self._breaker.open_until or 0.0, now + self._bucket.wait(now))
+        if self._idle:  # what is there is just being claimed by another node
+            moment = max(moment, now + PAUSE_SECONDS)
         return min(latest, moment)
 
     async def attempt(self, attempt: Attempt) -> Settled:
         """Tell the system one thing, within the time that there is; gives what became of it, whatever happens."""
         item = attempt.item
         if item.outgoing is None:
-            unreadable = NotDelivered(Answer.PARK, "this version cannot read it", detail=item.problem or "")
-            return self._failed(attempt, unreadable, unknown=item.unknown)
+            problem = f"this version cannot read it: {item.problem}"
+            return self._dead(item, item.attempts, problem, self._clock.now(), unknown=item.unknown)
+        made = made_by(item.outgoing.effect)
+        if made is not None and made in item.remote:  # it was made long ago, whatever an index there says
+            return Done(item=item)
         told = _Told(self._crm, Parcel(outgoing=item.outgoing, remote=item.remote), unknown=item.unknown)
         try:
             async with asyncio.timeout_at(attempt.ends):
@@ -209,7 +229,6 @@ class Delivery:
         finally:
             self._bucket.spend(max(0, told.requests - 1))
         self._answered(Answer.DONE)
-        made = made_by(item.outgoing.effect)
         known = None if made is None or delivered.id is None else (made, delivered.id)
         return Done(item=item, made=known)
 

@@ -7,11 +7,11 @@ judged again does not tell it anew.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, delete, func, select, update
+from sqlalchemy import Select, and_, bindparam, case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -37,7 +37,7 @@ class OutboxState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """An item that is ours to deliver. `attempts` counted against it; `unknown`: it may have been sent already.
+    """An item that `holder` is to deliver. `attempts` counted against it; `unknown`: it may have been sent already.
 
     `outgoing` is None if this version cannot read it, `problem` then says why.
     """
@@ -45,6 +45,7 @@ class Claimed:
     id: int
     key: str
     lane: str
+    holder: str
     attempts: int
     unknown: bool
     since: Instant
@@ -160,9 +161,10 @@ def _lane_row(system: str, lane: str, next_at: Instant) -> dict[str, Any]:
     return {"system": system, "lane": lane, "next_at": next_at, "holder": None, "held_by": None}
 
 
+_NOT_MINE = or_(outbox_lane.c.holder.is_(None), outbox_lane.c.holder != bindparam("me"))
 _READY_LANES = (
     select(outbox_lane.c.lane)
-    .where(outbox_lane.c.system == bindparam("system"), outbox_lane.c.next_at <= bindparam("now"))
+    .where(outbox_lane.c.system == bindparam("system"), outbox_lane.c.next_at <= bindparam("now"), _NOT_MINE)
     .order_by(outbox_lane.c.next_at, outbox_lane.c.lane)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
@@ -202,14 +204,15 @@ async def claim(
 ) -> list[Claimed]:
     """The first item of up to `limit` lanes that may be tried now, those that have waited longest first.
 
-    The lanes are ours until `until`. The items are marked as if they had been sent: only when the transaction is
-    committed may they be, and whoever finds them after a crash must look before he sends them again.
+    The lanes are `holder`'s until `until`; he takes nothing over from himself, however the clock jumps. The items are
+    marked as if they had been sent: only when the transaction is committed may they be, and whoever finds them after a
+    crash must look before he sends them again.
     """
-    lanes = [lane for (lane,) in await rows_of(conn, _READY_LANES, system=system, now=now, count=limit)]
+    lanes = [lane for (lane,) in await rows_of(conn, _READY_LANES, system=system, now=now, me=holder, count=limit)]
     if not lanes:
         return []
     ids = [id_ for (id_,) in await rows_for(conn, _FIRST_IDS, lanes, system=system) if id_ is not None]
-    items = {row[0]: _claimed(row) for row in await rows_for(conn, _ITEMS, ids)} if ids else {}
+    items = {row[0]: _claimed(row, holder) for row in await rows_for(conn, _ITEMS, ids)} if ids else {}
     empty = set(lanes) - {item.lane for item in items.values()}
     if empty:
         await rows_for(conn, _CLOSE, empty, system=system)
@@ -220,13 +223,14 @@ async def claim(
     return await _with_remote(conn, system, sorted(items.values(), key=lambda item: item.id))
 
 
-def _claimed(row: Sequence[Any]) -> Claimed:
+def _claimed(row: Sequence[Any], holder: str) -> Claimed:
     id_, key, lane, attempts, unknown, since, body = row
     outgoing, problem = _read(body)
     return Claimed(
         id=id_,
         key=key,
         lane=lane,
+        holder=holder,
         attempts=attempts,
         unknown=bool(unknown),
         since=since,
@@ -252,26 +256,12 @@ async def _with_remote(conn: AsyncConnection, system: str, items: Sequence[Claim
     for kind, ids in by_kind.items():
         rows = await rows_for(conn, _NAMES, ids, system=system, kind=kind)
         known |= {(kind, local_id): remote_id for kind, local_id, remote_id in rows}
-    return [_knowing(item, {ref: known[ref] for ref in named[item.id] if ref in known}) for item in items]
-
-
-def _knowing(item: Claimed, remote: Mapping[Ref, str]) -> Claimed:
-    return Claimed(
-        id=item.id,
-        key=item.key,
-        lane=item.lane,
-        attempts=item.attempts,
-        unknown=item.unknown,
-        since=item.since,
-        outgoing=item.outgoing,
-        problem=item.problem,
-        remote=remote,
-    )
+    return [replace(item, remote={ref: known[ref] for ref in named[item.id] if ref in known}) for item in items]
 
 
 _OURS = (
-    select(outbox_lane.c.lane)
-    .where(_LANES, outbox_lane.c.holder == bindparam("me"))
+    select(outbox_lane.c.lane, outbox_lane.c.holder)
+    .where(_LANES)
     .order_by(outbox_lane.c.lane)  # everybody takes several lanes in this order, so that nobody waits for ever
     .with_for_update()
 )
@@ -299,18 +289,16 @@ _LET_GO = (
 _LEFT = select(outbox_lane.c.lane, _FIRST_OF_LANE).where(_LANES)
 
 
-async def settle(
-    conn: AsyncConnection, system: str, settled: Sequence[Settled], *, holder: str, now: Instant
-) -> list[Settled]:
-    """Write down what became of items that `holder` had claimed; gives those that were still his.
+async def settle(conn: AsyncConnection, system: str, settled: Sequence[Settled], now: Instant) -> list[Settled]:
+    """Write down what became of claimed items; gives those that were still their holder's.
 
     What was not his any more is left to whoever has it now: he looks, and finds the same.
     """
     if not settled:
         return []
     lanes = sorted({each.item.lane for each in settled})
-    ours = {lane for (lane,) in await rows_for(conn, _OURS, lanes, system=system, me=holder)}
-    counted = [each for each in settled if each.item.lane in ours]
+    holders: dict[str, str | None] = dict(await rows_for(conn, _OURS, lanes, system=system))
+    counted = [each for each in settled if holders.get(each.item.lane) == each.item.holder]
     done = [each for each in counted if isinstance(each, Done)]
     if done:
         await rows_for(conn, _DONE, [each.item.id for each in done], now=now)
@@ -339,7 +327,7 @@ async def _let_go(conn: AsyncConnection, system: str, settled: Mapping[str, Sett
     """Others may have these lanes; those that have nothing left are closed."""
     if not settled:
         return
-    left = dict(await rows_for(conn, _LEFT, sorted(settled), system=system))
+    left: dict[str, int | None] = dict(await rows_for(conn, _LEFT, sorted(settled), system=system))
     empty = sorted(lane for lane, first in left.items() if first is None)
     if empty:
         await rows_for(conn, _CLOSE, empty, system=system)
@@ -357,13 +345,18 @@ def _free_row(system: str, lane: str, settled: Settled, now: Instant) -> dict[st
     return {"of_system": system, "of_lane": lane, "new_next_at": next_at, "new_held_by": held_by}
 
 
-_NEXT = select(func.min(outbox_lane.c.next_at)).where(outbox_lane.c.system == bindparam("system"))
+_NEXT = (
+    select(outbox_lane.c.next_at)
+    .where(outbox_lane.c.system == bindparam("system"), _NOT_MINE)
+    .order_by(outbox_lane.c.next_at)
+    .limit(1)
+)
 
 
-async def next_moment(conn: AsyncConnection, system: str) -> Instant | None:
-    """When the next lane of this system may be tried; None: nothing waits."""
-    ((moment,),) = await rows_of(conn, _NEXT, system=system)
-    return None if moment is None else float(moment)
+async def next_moment(conn: AsyncConnection, system: str, holder: str) -> Instant | None:
+    """When the next lane of this system may be tried by this holder; None: nothing else waits."""
+    found = await rows_of(conn, _NEXT, system=system, me=holder)
+    return float(found[0][0]) if found else None
 
 
 _OLD = (
