@@ -169,8 +169,6 @@ def _scenarios_path(sections: Sections, folder: Path, found: Findings) -> Path:
 def _store_url(sections: Sections, found: Findings) -> str:
     url, password = sections.store.url, sections.store.password
     parts = urlsplit(url)
-    if parts.scheme.startswith("postgres"):
-        found.warn(("store", "url"), "PostgreSQL is not tried by this version's tests yet and needs asyncpg installed")
     if parts.password is not None:
         if password is not None:
             place = found.place(("store", "password"))

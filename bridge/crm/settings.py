@@ -9,7 +9,8 @@ from bridge.flow.limits import Limits
 from bridge.wire import standard_webhooks
 
 _USUAL = Limits()
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+DAY = 86400.0
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class EmbeddedCrm(BaseModel):
@@ -32,13 +33,13 @@ class RemoteCrm(BaseModel):
     burst: int = Field(default=_USUAL.burst, ge=1, le=10_000)
     concurrency: int = Field(default=_USUAL.concurrency, ge=1, le=500)
     timeout_seconds: float = Field(default=_USUAL.timeout, ge=0.1, le=300)
-    retry_first_seconds: Seconds = _USUAL.retry_first
-    retry_most_seconds: Seconds = _USUAL.retry_most
+    retry_first_seconds: Positive = _USUAL.retry_first
+    retry_most_seconds: Positive = _USUAL.retry_most
     most_attempts: int = Field(default=_USUAL.most_attempts, ge=1, le=1000)
-    give_up_seconds: Seconds = _USUAL.give_up
+    give_up_days: Positive = _USUAL.give_up / DAY
     hold_seconds: float = Field(default=_USUAL.hold, ge=0, allow_inf_nan=False)
-    keep_seconds: Seconds = _USUAL.keep
-    alarm_age_seconds: Seconds = 3600.0
+    keep_days: Positive = _USUAL.keep / DAY
+    alarm_age_seconds: Positive = 3600.0
     alarm_size: int = Field(default=1000, ge=1)
 
     @model_validator(mode="after")
@@ -58,9 +59,9 @@ class RemoteCrm(BaseModel):
             retry_first=self.retry_first_seconds,
             retry_most=self.retry_most_seconds,
             most_attempts=self.most_attempts,
-            give_up=self.give_up_seconds,
+            give_up=self.give_up_days * DAY,
             hold=self.hold_seconds,
-            keep=self.keep_seconds,
+            keep=self.keep_days * DAY,
         )
 
 

@@ -22,7 +22,7 @@ from bridge.model.moment import Instant
 from bridge.model.outgoing import Delivered, Parcel
 from bridge.rules.outgoing import made_by
 from bridge.store.engine import Store
-from bridge.store.errors import StoreUnavailable
+from bridge.store.errors import StoreContended, StoreUnavailable
 from bridge.store.outbox import Again, Claimed, Dead, Done, Settled, claim, forget_delivered, next_moment, settle
 
 log = structlog.get_logger()
@@ -128,6 +128,8 @@ class Delivery:
                 self._news.clear()
                 try:
                     begun = await self.turn()
+                except StoreContended:
+                    continue  # PostgreSQL has let another node go first
                 except StoreUnavailable as error:
                     self._lost.begins(error)
                     self._begin_anew()

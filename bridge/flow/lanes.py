@@ -5,28 +5,29 @@ how many of them share a batch, or where a crash has cut.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import structlog
 
 from bridge.flow.batch import Batch
 from bridge.flow.bulletin import Bulletin, Change, Shown, Topic, change_of
+from bridge.flow.claims import Claim, Spoilt, claimed, unfolded
 from bridge.flow.clock import Clock
-from bridge.flow.folding import Fold, Told
 from bridge.flow.judging import settle, take
-from bridge.flow.lookup import Wishes, known_calls, lay_out
+from bridge.flow.lookup import Wishes, lay_out
 from bridge.flow.outage import Outage
 from bridge.flow.tally import Tally
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.situation import Occasion
 from bridge.rules.matrix import Matrix, MatrixError, read_matrix
-from bridge.store.calls import CallRecord, add_aliases, calls_by_key, due_calls, next_due, save_calls, save_judgements
+from bridge.store.calls import CallRecord, add_aliases, calls_by_key, next_due, save_calls, save_judgements
+from bridge.store.claims import Held, hold_lanes, is_shared
 from bridge.store.engine import Connection, Store
-from bridge.store.errors import StoreCorrupt, StoreUnavailable
-from bridge.store.journal import JournalEntry, fail, finish, forget, pending
+from bridge.store.errors import StoreContended, StoreCorrupt, StoreUnavailable
+from bridge.store.journal import fail, finish, forget
 from bridge.store.matrices import keep_matrix, matrix_text
 from bridge.store.outbox import enqueue
 from bridge.store.records import Changes, save
@@ -44,6 +45,10 @@ POLL_SECONDS = 5.0
 """How often we look by ourselves: a command may have put something into the journal."""
 RETRY_SECONDS = 1.0
 """How long to wait when the store is unavailable."""
+LOOK_SECONDS = 2.0
+"""How often a node looks by itself for what another one has left behind."""
+CONTENDED_SECONDS = 0.05
+"""When a node looks again that has found everything in the hands of others: a batch takes some milliseconds."""
 PUT_OFF_SECONDS = 600.0
 """When a call that could not be judged is tried again."""
 
@@ -55,32 +60,6 @@ DECIDED = {
     Occasion.CHAT: "chat.decided",
 }
 """The log line of each verdict."""
-
-
-class Spoilt(Exception):  # noqa: N818  # style: an exception is named for what happened
-    """Handling these facts, or judging this call, broke; trying it again at once would break again.
-
-    A call that breaks in the batch that tells of it is its facts' fault: they are put aside, not the call.
-    """
-
-    def __init__(self, *entries: JournalEntry, call_key: str | None = None) -> None:
-        super().__init__(call_key, *[entry.event_id for entry in entries])
-        self.entries = entries
-        self.call_key = call_key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
-    """The work of one batch: facts, calls that are due, and the moment up to which both are known completely."""
-
-    entries: Sequence[JournalEntry] = ()
-    due: Sequence[CallRecord] = ()
-    horizon: Instant = 0.0
-    full: bool = False
-
-    def only(self) -> Spoilt:
-        """The one thing in it, to be blamed."""
-        return Spoilt(call_key=self.due[0].key) if self.due else Spoilt(*self.entries)
 
 
 class Lanes:
@@ -113,7 +92,7 @@ class Lanes:
         self._outage = Outage("store")
         self._size = LARGEST_BATCH
         self._next_due: Instant | None = None
-        self._claim = _Claim()
+        self._claim = Claim()
         self._kept: str | None = None  # the scenarios that the store has for sure
         matrices = {matrix.version: matrix}
         self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices, system=system)
@@ -142,6 +121,8 @@ class Lanes:
             self._news.clear()
             try:
                 more = await self.turn()
+            except StoreContended:
+                continue  # PostgreSQL has let another node go first
             except StoreUnavailable as error:
                 self._outage.begins(error)
                 await self._clock.sleep(RETRY_SECONDS)
@@ -165,7 +146,7 @@ class Lanes:
             StoreCorrupt: a person must come.
 
         """
-        self._claim = _Claim()
+        self._claim = Claim()
         try:
             more = await self._batch()
         except (StoreUnavailable, StoreCorrupt):
@@ -186,26 +167,41 @@ class Lanes:
     async def _batch(self) -> bool:
         now = self._clock.now()
         async with self._store.writing() as conn:
-            claim = self._claim = await _claimed(conn, self._size, now)
+            held = Held(conn)
+            self._claim = await claimed(conn, held, self._size, now)
+            found = await unfolded(conn, held, self._claim, self._wishes.company)
+            claim = self._claim = found.claim
             if not claim.entries and not claim.due:
-                self._next_due = await next_due(conn)
+                self._next_due = await self._next_look(conn, now, contended=claim.passed_over)
                 return False
-            known = await known_calls(conn, claim.entries)
-            told = _told(known, claim.entries, self._wishes.company)
-            wishes = await self._with_older_matrices(conn, [*known.values(), *claim.due])
-            batch = await lay_out(conn, told, known.values(), claim.due, wishes=wishes, now=now)
+            wishes = await self._with_older_matrices(conn, [*found.known.values(), *claim.due])
+            batch = await lay_out(conn, found.told, found.known.values(), claim.due, wishes=wishes, now=now)
             await _go_through(batch, claim.horizon)
             calls, changes = batch.changed_calls(), batch.changes()
             await _write(conn, batch, calls, changes)
             if self._kept != wishes.matrix.version:
                 await keep_matrix(conn, wishes.matrix.version, wishes.scenarios, now)
-            self._next_due = await next_due(conn)
+            idle = not batch.told and not calls  # all of it shares its clients with another node's batch
+            self._next_due = await self._next_look(conn, now, contended=idle)
         self._kept = wishes.matrix.version
         self._add_up(batch, claim, now)
         _tell(self._bulletin, batch, calls, changes)
         if batch.outgoing:
             self._deliver()
-        return claim.full or batch.put_off > 0 or (self._next_due is not None and self._next_due <= now)
+        due_by_now = self._next_due is not None and self._next_due <= now
+        return not idle and (claim.full or claim.passed_over or batch.put_off > 0 or due_by_now)
+
+    async def _next_look(self, conn: Connection, now: Instant, *, contended: bool) -> Instant | None:
+        """When to look again though nobody has told of news: at the next call that is due, or after other nodes.
+
+        A node that dies in the midst of its work tells nobody.
+        """
+        due = await next_due(conn)
+        if not is_shared(conn):
+            return due
+        if contended:
+            return now + CONTENDED_SECONDS
+        return now + LOOK_SECONDS if due is None else min(due, now + LOOK_SECONDS)
 
     async def _with_older_matrices(self, conn: Connection, records: Iterable[CallRecord]) -> Wishes:
         """Running calls keep the scenarios that they began with, also over a restart (S3-24)."""
@@ -230,11 +226,13 @@ class Lanes:
                 return
             if spoilt.call_key is None:
                 raise error
+            known = await calls_by_key(conn, [spoilt.call_key])
+            await hold_lanes(conn, [call.lane for call in known.values()])
             found = await calls_by_key(conn, [spoilt.call_key])
             await save_calls(conn, [replace(call, judge_at=now + PUT_OFF_SECONDS) for call in found.values()])
             log.error("call.put_off", ids=list(found), seconds=PUT_OFF_SECONDS, exc_info=error)
 
-    def _add_up(self, batch: Batch, claim: _Claim, now: Instant) -> None:
+    def _add_up(self, batch: Batch, claim: Claim, now: Instant) -> None:
         tally = self._tally
         tally.batches += 1
         tally.handled += len(batch.told)
@@ -247,34 +245,6 @@ class Lanes:
             scenario = made.verdict.scenario or "none"
             tally.verdicts[scenario] += 1
             log.info(DECIDED[made.occasion], call_id=made.call_id, scenario=scenario, matrix=made.matrix)
-
-
-async def _claimed(conn: Connection, size: int, now: Instant) -> _Claim:
-    """The oldest facts and the calls that have become due, no more of either than `size`.
-
-    What lies after the last one taken is not known yet, so nothing later than that may be judged in this batch.
-    """
-    entries = await pending(conn, size)
-    horizon = now if len(entries) < size else min(now, entries[-1].received_at)
-    due = await due_calls(conn, horizon, size)
-    full = len(entries) == size or len(due) == size
-    if len(due) == size:
-        horizon = min(horizon, due[-1].judge_at or horizon)
-        entries = [entry for entry in entries if entry.received_at <= horizon]
-    if size == 1 and due:
-        entries = []  # one thing alone, so that it can be blamed
-    return _Claim(entries=entries, due=due, horizon=horizon, full=full)
-
-
-def _told(known: Mapping[str, CallRecord], entries: Iterable[JournalEntry], company: Company) -> list[Told]:
-    fold = Fold(known, company)
-    told: list[Told] = []
-    for entry in entries:
-        try:
-            told.append(fold.tell(entry))
-        except Exception as error:
-            raise Spoilt(entry) from error
-    return told
 
 
 async def _go_through(batch: Batch, horizon: Instant) -> None:

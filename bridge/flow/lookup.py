@@ -7,17 +7,15 @@ from bridge.flow.batch import BLOCKED, Batch
 from bridge.flow.folding import Told
 from bridge.flow.timers import Agenda
 from bridge.model.crm import Case, Client, Task, TaskKind, TaskStatus, record_id
-from bridge.model.events import CallSeen
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.phone import PhoneNumber, lookup_keys
 from bridge.rules.rows import Matrix
 from bridge.rules.staff import settings_subject
 from bridge.store.blocked import blocked_among
-from bridge.store.calls import CallRecord, calls_by_key, short_abandons
-from bridge.store.clients import cases_by_id, clients, settings_tasks, tasks_of_calls
+from bridge.store.calls import CallRecord, short_abandons
+from bridge.store.clients import cases_by_id, clients, lanes_elsewhere, settings_tasks, tasks_of_calls
 from bridge.store.engine import Connection
-from bridge.store.journal import JournalEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +33,6 @@ class Wishes:
     system: str | None = None
 
 
-async def known_calls(conn: Connection, entries: Iterable[JournalEntry]) -> dict[str, CallRecord]:
-    """The calls that these entries tell of, by every key that an entry uses for them."""
-    keys: set[str] = set()
-    for entry in entries:
-        if entry.call_key is not None:
-            keys.add(entry.call_key)
-        if isinstance(entry.event, CallSeen):
-            keys.update(entry.event.call.merged)
-    return await calls_by_key(conn, keys)
-
-
 async def lay_out(
     conn: Connection, told: Sequence[Told], known: Iterable[CallRecord], due: Sequence[CallRecord], *,
     wishes: Wishes, now: Instant,
@@ -53,16 +40,18 @@ async def lay_out(
     """The batch of these facts and of these calls that are to be judged.
 
     Facts of two clients who share a record cannot share a batch, since each would change his own copy; those of the
-    later one stay in the journal for the next batch (`Batch.put_off`).
+    later one stay in the journal for the next batch (`Batch.put_off`). The same goes for a client who shares a contact
+    with one whom another node is at work on.
     """
     company = wishes.company
     records = {record.key: record for record in (*due, *known)}
     lanes = _lanes(told, records.values())
     keys = frozenset().union(*lanes.values())
+    elsewhere = await lanes_elsewhere(conn, lanes)
     found = await clients(conn, lanes)
     absorbed = {key for each in told if each.call is not None for key in each.call.merged}
     await _add_own_records(conn, found, records.values(), absorbed)
-    put_off = _sharing(found)
+    put_off = _sharing(found) | elsewhere
     settings = await _settings_tasks(conn, told, due, company)
     for client in found.values():
         for task in client.tasks:

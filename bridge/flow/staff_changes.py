@@ -19,6 +19,7 @@ from bridge.rules import ledger
 from bridge.rules.outgoing import Cause, outgoing
 from bridge.rules.staff import employee_of, subject_of_party, unknown_party
 from bridge.store.calls import CallRecord, calls_of_unknown_party, save_calls, unknown_parties
+from bridge.store.claims import hold_lanes
 from bridge.store.clients import clients, settings_tasks
 from bridge.store.engine import Connection, Store
 from bridge.store.outbox import enqueue
@@ -66,12 +67,14 @@ async def _credit(
     conn: Connection, company: Company, party: str, employee: Employee, *, now: Instant, system: str | None
 ) -> list[Change]:
     """Credit him with everything that this party has done; gives what has changed."""
-    found = await calls_of_unknown_party(conn, party)
+    subject = subject_of_party(party)
+    theirs = {record.lane for record in await calls_of_unknown_party(conn, party)}
+    await hold_lanes(conn, theirs | {f"subject:{subject}"})
+    found = [record for record in await calls_of_unknown_party(conn, party) if record.lane in theirs]
     before = await _clients_of(conn, found)
     after = dict(before)
     credited = [_credited(record, after, company) for record in found]
     changed = [ledger.changes(before[lane], after[lane]) for lane in before]
-    subject = subject_of_party(party)
     tasks = Client(lane=subject, tasks=tuple((await settings_tasks(conn, [subject])).values()))
     note = f"{party} is {employee.name} now; {len(found)} calls were credited."
     closing = [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks]

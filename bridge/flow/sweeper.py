@@ -8,6 +8,7 @@ from bridge.flow.clock import Clock
 from bridge.model.call import Call, Outcome
 from bridge.model.moment import Instant
 from bridge.store.calls import CallRecord, save_calls, stale_calls
+from bridge.store.claims import hold_lanes
 from bridge.store.engine import Store
 
 log = structlog.get_logger()
@@ -29,7 +30,10 @@ async def sweep(store: Store, clock: Clock, after: float = GIVE_UP_SECONDS) -> i
     while True:
         now = clock.now()
         async with store.writing() as conn:
-            stale = await stale_calls(conn, now - after, AT_ONCE)
+            before = now - after
+            lanes = {record.lane for record in await stale_calls(conn, before, AT_ONCE)}
+            await hold_lanes(conn, lanes)
+            stale = [record for record in await stale_calls(conn, before, AT_ONCE) if record.lane in lanes]
             await save_calls(conn, [_closed(record, now) for record in stale])
         for record in stale:
             log.warning("call.given_up", call_id=record.id, source=record.source, answered=record.body.answered)

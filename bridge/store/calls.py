@@ -20,11 +20,13 @@ from bridge.store.statements import BulkUpdate, BulkUpsert, by_value, literally,
 
 __all__ = [
     "CallRecord",
+    "DueCall",
     "add_aliases",
     "call_by_id",
     "calls_by_key",
     "calls_of_unknown_party",
     "due_calls",
+    "due_lanes",
     "keys_of",
     "live_calls",
     "next_due",
@@ -161,6 +163,27 @@ _DUE = select_calls().where(call.c.judge_at <= bindparam("now")).order_by(call.c
 async def due_calls(conn: AsyncConnection, now: Instant, limit: int) -> list[CallRecord]:
     """The calls that have ended and settled and are to be judged now, the longest due first."""
     return [call_record(row) for row in await rows_of(conn, _DUE, now=now, count=limit)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueCall:
+    """As much of a call that is to be judged as says whose it is."""
+
+    key: str
+    lane: str
+
+
+_DUE_LANES = (
+    select(call.c.key, call.c.lane)
+    .where(call.c.judge_at <= bindparam("now"))
+    .order_by(call.c.judge_at)
+    .limit(bindparam("count"))
+)
+
+
+async def due_lanes(conn: AsyncConnection, now: Instant, limit: int) -> list[DueCall]:
+    """Whose the calls are that are to be judged now, the longest due first."""
+    return [DueCall(key=key, lane=lane) for key, lane in await rows_of(conn, _DUE_LANES, now=now, count=limit)]
 
 
 _NEXT_DUE = select(func.min(call.c.judge_at)).where(call.c.judge_at.is_not(None))

@@ -1,4 +1,8 @@
-"""What the CRM knows of the outside people in a batch: a constant number of queries, whatever the tables hold."""
+"""What the CRM knows of the outside people in a batch: a constant number of queries, whatever the tables hold.
+
+Whoever asks is about to change it. So what people may change meanwhile is locked as it is read, where the store is
+shared (SQLite knows one writer, and ignores FOR UPDATE): a person's change waits for the batch, and meets its outcome.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -10,8 +14,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.crm import Case, Client, Contact, Deal, Lead, Organisation, Task
+from bridge.store.claims import is_shared
 from bridge.store.rows import CASES, CONTACTS, DEALS, LEADS, ORGANISATIONS, TASKS
-from bridge.store.schema import identity, missed_case, task
+from bridge.store.schema import contact, identity, missed_case, task
 from bridge.store.statements import literally, rows_for
 
 R = TypeVar("R")
@@ -22,16 +27,34 @@ _CONTACTS_OF_PHONES = select(identity.c.value, identity.c.contact_id).where(
 )
 _CONTACTS = CONTACTS.having("id")
 _ORGANISATIONS = ORGANISATIONS.having("id")
-_LEADS = LEADS.having("contact_id")
-_DEALS = DEALS.having("contact_id")
-_OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open"))
-_CASES_BY_ID = CASES.having("id")
-_OPEN_TASKS = TASKS.having("contact_id").where(task.c.status == literally("open"))
-_OPEN_TASKS_BY_ID = TASKS.having("id").where(task.c.status == literally("open"))
-_SETTINGS_TASKS = TASKS.having("subject").where(
-    task.c.subject.is_not(None), task.c.status == literally("open"), task.c.kind == literally("settings")
+_EXISTING_CONTACTS = select(contact.c.id).where(contact.c.id.in_(bindparam("keys", expanding=True)))
+_FREE_CONTACTS = _EXISTING_CONTACTS.with_for_update(skip_locked=True)
+_LEADS = LEADS.having("contact_id").with_for_update()
+_DEALS = DEALS.having("contact_id").with_for_update()
+_OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open")).with_for_update()
+_CASES_BY_ID = CASES.having("id").with_for_update()
+_OPEN_TASKS = TASKS.having("contact_id").where(task.c.status == literally("open")).with_for_update()
+_OPEN_TASKS_BY_ID = TASKS.having("id").where(task.c.status == literally("open")).with_for_update()
+_SETTINGS_TASKS = (
+    TASKS.having("subject")
+    .where(task.c.subject.is_not(None), task.c.status == literally("open"), task.c.kind == literally("settings"))
+    .with_for_update()
 )
-_TASKS_OF_CALLS = TASKS.having("call_id")
+_TASKS_OF_CALLS = TASKS.having("call_id").with_for_update()
+
+
+async def lanes_elsewhere(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -> set[str]:
+    """Those of these lanes that lead to a contact whom another node is at work on; the contacts of the others are ours.
+
+    Two lanes may share a contact, who has two numbers; their locks are two. On an embedded store nobody else works.
+    """
+    if not wanted or not is_shared(conn):
+        return set()
+    contacts_of = await _contacts_of(conn, wanted)
+    ids = {id_ for found in contacts_of.values() for id_ in found}
+    not_free = ids - {id_ for (id_,) in await rows_for(conn, _FREE_CONTACTS, ids)}
+    taken = {id_ for (id_,) in await rows_for(conn, _EXISTING_CONTACTS, not_free)}
+    return {lane for lane, found in contacts_of.items() if not taken.isdisjoint(found)}
 
 
 async def clients(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -> dict[str, Client]:
@@ -45,11 +68,11 @@ async def clients(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -
     contacts_of = await _contacts_of(conn, wanted)
     ids = {id_ for found in contacts_of.values() for id_ in found}
     known = _Known(
-        contacts={contact.id: contact for contact in await CONTACTS.all_of(conn, _CONTACTS, ids)},
+        contacts={found.id: found for found in await CONTACTS.all_of(conn, _CONTACTS, ids)},
         leads=_grouped(await LEADS.all_of(conn, _LEADS, ids), lambda lead: lead.contact_id),
         deals=_grouped(await DEALS.all_of(conn, _DEALS, ids), lambda deal: deal.contact_id),
-        cases=_grouped(await CASES.all_of(conn, _OPEN_CASES, wanted), lambda case: case.client),
         tasks=_grouped(await TASKS.all_of(conn, _OPEN_TASKS, ids), lambda task: task.contact_id),
+        cases=_grouped(await CASES.all_of(conn, _OPEN_CASES, wanted), lambda case: case.client),
     )
     await known.add_organisations(conn)
     await known.add_tasks_of_cases(conn)
@@ -104,8 +127,8 @@ class _Known:
         if not contacts and not cases:
             return Client(lane=lane)
         contacts.sort(key=_oldest_first)
-        leads = [lead for contact in contacts for lead in self.leads.get(contact.id, ())]
-        deals = [deal for contact in contacts for deal in self.deals.get(contact.id, ())]
+        leads = [lead for person in contacts for lead in self.leads.get(person.id, ())]
+        deals = [deal for person in contacts for deal in self.deals.get(person.id, ())]
         owned: list[_Owned] = [*contacts, *leads, *deals]
         owners = dict.fromkeys([record.organisation_id or "" for record in owned])
         return Client(
@@ -119,7 +142,7 @@ class _Known:
         )
 
     def _open_tasks(self, contacts: Iterable[Contact], cases: Iterable[Case]) -> Iterable[Task]:
-        of_contacts = {task.id: task for contact in contacts for task in self.tasks.get(contact.id, ())}
+        of_contacts = {task.id: task for person in contacts for task in self.tasks.get(person.id, ())}
         of_cases = {case.task_id: self.tasks_of_cases.get(case.task_id or "") for case in cases}
         return [*of_contacts.values(), *(task for task in of_cases.values() if task is not None)]
 

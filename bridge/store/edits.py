@@ -1,8 +1,9 @@
 """What people change. A record that a person has edited is `touched`: the bridge does not overwrite it any more."""
 
 from dataclasses import replace
+from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import Select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Utm
@@ -10,8 +11,20 @@ from bridge.model.crm import CaseStatus, Deal, Lead, LeadStatus, Task, TaskStatu
 from bridge.model.moment import Instant
 from bridge.store import schema
 from bridge.store.errors import VersionConflict
-from bridge.store.queries import case_by_id, lead_by_id, task_by_id
-from bridge.store.rows import CASES, DEALS, LEADS, TASKS
+from bridge.store.rows import CASES, DEALS, LEADS, TASKS, RecordTable
+from bridge.store.statements import rows_for
+
+T = TypeVar("T")
+_TASK, _CASE, _LEAD = (table.having("id").with_for_update() for table in (TASKS, CASES, LEADS))
+_LEADS_IN_ORDER = (
+    LEADS.having("id").order_by(schema.lead.c.id).with_for_update()
+)  # two who merge the same lock in one order
+
+
+async def _to_change(conn: AsyncConnection, records: RecordTable[T], statement: Select[Any], id_: str) -> T | None:
+    """The record as it is now, and stays until the transaction ends: whoever else wants to change it waits."""
+    rows = await rows_for(conn, statement, [id_])
+    return records.record(rows[0]) if rows else None
 
 
 def _require(found: int, expected: int | None) -> None:
@@ -30,7 +43,7 @@ async def complete_task(
         VersionConflict: `version` was given and is not the task's.
 
     """
-    task = await task_by_id(conn, task_id)
+    task = await _to_change(conn, TASKS, _TASK, task_id)
     if task is None or task.status is TaskStatus.DONE:
         return task
     _require(task.version, version)
@@ -42,7 +55,7 @@ async def complete_task(
 
 
 async def _close_case(conn: AsyncConnection, case_id: str, by: str | None, now: Instant) -> None:
-    case = await case_by_id(conn, case_id)
+    case = await _to_change(conn, CASES, _CASE, case_id)
     if case is None or case.status is CaseStatus.CLOSED:
         return
     closed = replace(
@@ -71,7 +84,7 @@ async def set_lead_status(
         VersionConflict: `version` was given and is not the lead's.
 
     """
-    lead = await lead_by_id(conn, lead_id)
+    lead = await _to_change(conn, LEADS, _LEAD, lead_id)
     if lead is None:
         return None
     _require(lead.version, version)
@@ -105,7 +118,7 @@ async def edit_lead(
         VersionConflict: `version` was given and is not the lead's.
 
     """
-    lead = await lead_by_id(conn, lead_id)
+    lead = await _to_change(conn, LEADS, _LEAD, lead_id)
     if lead is None:
         return None
     _require(lead.version, version)
@@ -134,7 +147,8 @@ async def merge_leads(
         VersionConflict: `version` was given and is not the kept lead's.
 
     """
-    kept, other = await lead_by_id(conn, kept_id), await lead_by_id(conn, other_id)
+    found = {lead.id: lead for lead in await LEADS.all_of(conn, _LEADS_IN_ORDER, (kept_id, other_id))}
+    kept, other = found.get(kept_id), found.get(other_id)
     if kept is None or other is None or kept_id == other_id:
         return None
     _require(kept.version, version)

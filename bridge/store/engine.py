@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -75,7 +76,7 @@ class Store:
             prepare_file(place.file)
         sole_use = _sole_use(place) if alone else None
         writer = writing_engine(place)
-        reader = reading_engine(place) if place.embedded else writer
+        reader = reading_engine(place)
         store = cls(place, writer, reader, sole_use)
         try:
             async with store.reading() as conn:
@@ -90,8 +91,7 @@ class Store:
     async def close(self) -> None:
         """Close every connection and let another daemon have the store. Closing twice is harmless."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        await self._reader.dispose()
         if self._sole_use is not None:
             self._sole_use.give_back()
 
@@ -137,19 +137,9 @@ def _sole_use(place: Place) -> SoleUse | None:
 
 
 def writing_engine(place: Place) -> AsyncEngine:
-    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL.
-
-    Raises:
-        StoreError: the driver of PostgreSQL is not installed.
-
-    """
+    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL."""
     if not place.embedded:
-        try:
-            return create_async_engine(
-                place.url, pool_size=8, max_overflow=0, pool_timeout=POOL_SECONDS, hide_parameters=True
-            )
-        except ModuleNotFoundError as error:
-            raise StoreError(f"a PostgreSQL store needs the package {error.name}; install it") from error
+        return cast("AsyncEngine", _postgres().writing_engine(place.url))
     return _sqlite_engine(
         place,
         connections=1,
@@ -165,13 +155,21 @@ def writing_engine(place: Place) -> AsyncEngine:
 
 
 def reading_engine(place: Place) -> AsyncEngine:
-    """The engine that only reads an embedded store."""
+    """The engine that only reads."""
+    if not place.embedded:
+        return cast("AsyncEngine", _postgres().reading_engine(place.url))
     return _sqlite_engine(
         place,
         connections=READERS,
         begin="BEGIN",
         pragmas=(f"PRAGMA cache_size=-{READER_CACHE_KIB}", "PRAGMA query_only=ON"),
     )
+
+
+def _postgres() -> ModuleType:
+    from bridge.store import postgres  # noqa: PLC0415 # an embedded store never pays for its memory
+
+    return postgres
 
 
 def _sqlite_engine(place: Place, *, connections: int, begin: str, pragmas: tuple[str, ...]) -> AsyncEngine:
@@ -208,18 +206,23 @@ def errors_in_our_words(place: Place) -> Iterator[None]:
     """Turn the driver's errors into ours; what is neither the disk's nor the server's fault is our bug and stays."""
     try:
         yield
-    except DBAPIError as error:
-        raise _sorted_error(error, place) from error
-    except sqlite3.Error as error:
-        raise _sorted_sqlite_error(error, place) or error from error
     except (PoolTimeout, OSError) as error:
-        raise StoreUnavailable(str(error)) from error
+        raise StoreUnavailable(str(error) or "it did not answer in time") from error
+    except Exception as error:
+        sorted_error = _sorted_error(error, place)
+        if sorted_error is None:
+            raise
+        raise sorted_error from error
 
 
-def _sorted_error(error: DBAPIError, place: Place) -> Exception:
-    if isinstance(error.orig, sqlite3.Error):
-        return _sorted_sqlite_error(error.orig, place) or error
-    return StoreUnavailable(str(error.orig)) if error.connection_invalidated else error
+def _sorted_error(error: Exception, place: Place) -> StoreError | None:
+    if isinstance(error, StoreError):
+        return None
+    if not place.embedded:
+        found: StoreError | None = _postgres().sorted_error(error)
+        return found
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return _sorted_sqlite_error(cause, place) if isinstance(cause, sqlite3.Error) else None
 
 
 def _sorted_sqlite_error(error: sqlite3.Error, place: Place) -> StoreError | None:

@@ -2,6 +2,8 @@
 
     StoreError
     ├── StoreUnavailable    try again later: it comes back by itself
+    │   ├── StoreContended  try again at once: another node was faster
+    │   └── StoreRefused    try again later, but a person must put it right first
     ├── StoreInUse          stop: another daemon works on it
     ├── StoreCorrupt        stop: a person must restore it
     ├── SchemaOutdated      stop: run `bridge migrate`
@@ -30,6 +32,20 @@ class StoreUnavailable(StoreError):
 
     The disk is full, has an I/O error, the database is locked or unreachable. Nothing was written; trying again later
     is right, and it works again by itself as soon as there is room.
+    """
+
+
+class StoreContended(StoreUnavailable):
+    """Another node worked on the same rows.
+
+    PostgreSQL has rolled this transaction back (a deadlock, or rows changed meanwhile); it can be tried again at once.
+    """
+
+
+class StoreRefused(StoreUnavailable):
+    """The database does not let us in.
+
+    A wrong password, no such database, or a missing right: set `store.url` and `store.password` right, or the server.
     """
 
 

@@ -83,6 +83,23 @@ class JournalEntry:
     problem: str | None
     event: Event | None
 
+    @property
+    def call_keys(self) -> tuple[str, ...]:
+        """The keys of the call that it tells of, and of those that became part of it; empty for a form or a chat."""
+        if self.call_key is None:
+            return ()
+        return (self.call_key, *self.event.call.merged) if isinstance(self.event, CallSeen) else (self.call_key,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingEntry:
+    """As much of an entry that is not handled yet as says whose it is."""
+
+    id: int
+    received_at: Instant
+    names: tuple[str, ...]
+    """The client's lane; a step that a platform pushes may turn out to be another's, so it names its call, too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
@@ -161,6 +178,38 @@ async def pending(
     return [_entry(row, fresh) for row in await rows_of(conn, _PENDING, count=limit)]
 
 
+_WAITING = (
+    select(event.c.id, event.c.received_at, event.c.lane, event.c.call_key, event.c.type)
+    .where(event.c.state == literally("pending"))
+    .order_by(event.c.id)
+    .limit(bindparam("count"))
+)
+
+
+async def waiting(conn: AsyncConnection, limit: int) -> list[WaitingEntry]:
+    """Whose the oldest events are that are not handled yet, in the order of their arrival."""
+    return [
+        WaitingEntry(id=id_, received_at=received_at, names=_names(lane, call_key, type_))
+        for id_, received_at, lane, call_key, type_ in await rows_of(conn, _WAITING, count=limit)
+    ]
+
+
+def _names(lane: str, call_key: str | None, type_: str) -> tuple[str, ...]:
+    return (lane,) if call_key is None or type_ == TYPES[CallSeen] else (lane, f"call:{call_key}")
+
+
+_STILL_PENDING = (
+    select(*_COLUMNS)
+    .where(event.c.state == literally("pending"), event.c.id.in_(bindparam("keys", expanding=True)))
+    .order_by(event.c.id)
+)
+
+
+async def entries_by_id(conn: AsyncConnection, ids: Collection[int]) -> list[JournalEntry]:
+    """Those of these events that are still not handled, in the order of their arrival."""
+    return [_entry(row) for row in dict.fromkeys(await rows_for(conn, _STILL_PENDING, ids))]
+
+
 _FIRST_OF_SOURCE = (
     select(event.c.id).where(event.c.state == literally("pending"), event.c.source == bindparam("source")).limit(1)
 )
@@ -228,7 +277,9 @@ async def forget(conn: AsyncConnection, ids: Collection[int], call_keys: Collect
 async def fail(conn: AsyncConnection, entry_id: int, problem: str, now: Instant) -> None:
     """Put this event aside: handling it failed, and trying again would fail again."""
     await conn.execute(
-        update(event).where(event.c.id == entry_id).values(state="failed", handled_at=now, problem=problem)
+        update(event)
+        .where(event.c.id == entry_id, event.c.state == literally("pending"))  # else another node could handle it
+        .values(state="failed", handled_at=now, problem=problem)
     )
 
 

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
-from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert
+from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, func, insert, select
 from sqlalchemy.engine import Connection as SyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.engine import errors_in_our_words, writing_engine
 from bridge.store.errors import SchemaTooNew
 from bridge.store.place import SoleUse, place_of, prepare_file
 from bridge.store.revision import HEAD, VERSION_TABLE, SchemaState, found_revision, state_of
 from bridge.store.schema import metadata
+
+MIGRATION_LOCK = 0x6272_6964_6765
+"""The advisory lock of PostgreSQL under which tables are made or changed (any number that nobody else uses)."""
 
 
 async def schema_state(url: str, data_dir: Path) -> SchemaState:
@@ -51,6 +55,7 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
     try:
         with errors_in_our_words(place):
             async with engine.begin() as conn:
+                await _alone(conn)
                 before = await found_revision(conn)
                 await conn.run_sync(_bring_up, before)
         return before, HEAD
@@ -58,6 +63,12 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
         await engine.dispose()
         if lock is not None:
             lock.give_back()
+
+
+async def _alone(conn: AsyncConnection) -> None:
+    """Of several nodes that are started at once only one makes the tables; the others find them made."""
+    if conn.dialect.name == "postgresql":
+        await conn.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
 
 
 def _bring_up(conn: SyncConnection, before: str | None) -> None:

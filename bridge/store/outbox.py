@@ -164,12 +164,12 @@ def _lane_row(system: str, lane: str, next_at: Instant) -> dict[str, Any]:
 _NOT_MINE = or_(outbox_lane.c.holder.is_(None), outbox_lane.c.holder != bindparam("me"))
 _READY_LANES = (
     select(outbox_lane.c.lane)
-    .where(outbox_lane.c.system == bindparam("system"), outbox_lane.c.next_at <= bindparam("now"), _NOT_MINE)
+    .where(outbox_lane.c.system == bindparam("of"), outbox_lane.c.next_at <= bindparam("now"), _NOT_MINE)
     .order_by(outbox_lane.c.next_at, outbox_lane.c.lane)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
-_LANES = and_(outbox_lane.c.system == bindparam("system"), outbox_lane.c.lane.in_(bindparam("keys", expanding=True)))
+_LANES = and_(outbox_lane.c.system == bindparam("of"), outbox_lane.c.lane.in_(bindparam("keys", expanding=True)))
 _FIRST_OF_LANE = (
     select(func.min(outbox.c.id))
     .where(
@@ -193,7 +193,7 @@ _HOLD = update(outbox_lane).where(_LANES).values(next_at=bindparam("until"), hol
 _MAY_BE_SENT = update(outbox).where(outbox.c.id.in_(bindparam("keys", expanding=True))).values(unknown=True)
 _CLOSE = delete(outbox_lane).where(_LANES)
 _NAMES = select(remote_record.c.kind, remote_record.c.local_id, remote_record.c.remote_id).where(
-    remote_record.c.system == bindparam("system"),
+    remote_record.c.system == bindparam("of"),
     remote_record.c.kind == bindparam("kind"),
     remote_record.c.local_id.in_(bindparam("keys", expanding=True)),
 )
@@ -208,17 +208,17 @@ async def claim(
     marked as if they had been sent: only when the transaction is committed may they be, and whoever finds them after a
     crash must look before he sends them again.
     """
-    lanes = [lane for (lane,) in await rows_of(conn, _READY_LANES, system=system, now=now, me=holder, count=limit)]
+    lanes = [lane for (lane,) in await rows_of(conn, _READY_LANES, of=system, now=now, me=holder, count=limit)]
     if not lanes:
         return []
-    ids = [id_ for (id_,) in await rows_for(conn, _FIRST_IDS, lanes, system=system) if id_ is not None]
+    ids = [id_ for (id_,) in await rows_for(conn, _FIRST_IDS, lanes, of=system) if id_ is not None]
     items = {row[0]: _claimed(row, holder) for row in await rows_for(conn, _ITEMS, ids)} if ids else {}
     empty = set(lanes) - {item.lane for item in items.values()}
     if empty:
-        await rows_for(conn, _CLOSE, empty, system=system)
+        await rows_for(conn, _CLOSE, empty, of=system)
     if not items:
         return []
-    await rows_for(conn, _HOLD, {item.lane for item in items.values()}, system=system, until=until, me=holder)
+    await rows_for(conn, _HOLD, {item.lane for item in items.values()}, of=system, until=until, me=holder)
     await rows_for(conn, _MAY_BE_SENT, items)
     return await _with_remote(conn, system, sorted(items.values(), key=lambda item: item.id))
 
@@ -254,7 +254,7 @@ async def _with_remote(conn: AsyncConnection, system: str, items: Sequence[Claim
             by_kind.setdefault(kind, set()).add(local_id)
     known: dict[Ref, str] = {}
     for kind, ids in by_kind.items():
-        rows = await rows_for(conn, _NAMES, ids, system=system, kind=kind)
+        rows = await rows_for(conn, _NAMES, ids, of=system, kind=kind)
         known |= {(kind, local_id): remote_id for kind, local_id, remote_id in rows}
     return [replace(item, remote={ref: known[ref] for ref in named[item.id] if ref in known}) for item in items]
 
@@ -297,7 +297,7 @@ async def settle(conn: AsyncConnection, system: str, settled: Sequence[Settled],
     if not settled:
         return []
     lanes = sorted({each.item.lane for each in settled})
-    holders: dict[str, str | None] = dict(await rows_for(conn, _OURS, lanes, system=system))
+    holders: dict[str, str | None] = dict(await rows_for(conn, _OURS, lanes, of=system))
     counted = [each for each in settled if holders.get(each.item.lane) == each.item.holder]
     done = [each for each in counted if isinstance(each, Done)]
     if done:
@@ -327,10 +327,10 @@ async def _let_go(conn: AsyncConnection, system: str, settled: Mapping[str, Sett
     """Others may have these lanes; those that have nothing left are closed."""
     if not settled:
         return
-    left: dict[str, int | None] = dict(await rows_for(conn, _LEFT, sorted(settled), system=system))
+    left: dict[str, int | None] = dict(await rows_for(conn, _LEFT, sorted(settled), of=system))
     empty = sorted(lane for lane, first in left.items() if first is None)
     if empty:
-        await rows_for(conn, _CLOSE, empty, system=system)
+        await rows_for(conn, _CLOSE, empty, of=system)
     rows = [_free_row(system, lane, settled[lane], now) for lane in sorted(left) if left[lane] is not None]
     if rows:
         await conn.execute(_LET_GO, rows)
@@ -347,7 +347,7 @@ def _free_row(system: str, lane: str, settled: Settled, now: Instant) -> dict[st
 
 _NEXT = (
     select(outbox_lane.c.next_at)
-    .where(outbox_lane.c.system == bindparam("system"), _NOT_MINE)
+    .where(outbox_lane.c.system == bindparam("of"), _NOT_MINE)
     .order_by(outbox_lane.c.next_at)
     .limit(1)
 )
@@ -355,7 +355,7 @@ _NEXT = (
 
 async def next_moment(conn: AsyncConnection, system: str, holder: str) -> Instant | None:
     """When the next lane of this system may be tried by this holder; None: nothing else waits."""
-    found = await rows_of(conn, _NEXT, system=system, me=holder)
+    found = await rows_of(conn, _NEXT, of=system, me=holder)
     return float(found[0][0]) if found else None
 
 

@@ -87,4 +87,4 @@ async def count(conn: AsyncConnection, counters: Mapping[tuple[str, str], int]) 
     added = statement.on_conflict_do_update(
         index_elements=["name", "day"], set_={"value": counter.c.value + statement.excluded.value}
     )
-    await conn.execute(added, [{"name": name, "day": day, "value": by} for (name, day), by in counters.items()])
+    await conn.execute(added, [{"name": name, "day": day, "value": by} for (name, day), by in sorted(counters.items())])

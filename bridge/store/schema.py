@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy import event as happenings
 from sqlalchemy.engine import Connection
@@ -415,4 +416,29 @@ remote_record = Table(
     Column("remote_id", String, nullable=False),
     Column("at", Double, nullable=False),
     sqlite_with_rowid=False,
+)
+
+LANE_SLOTS = 8192
+"""Lanes share this many locks. Two clients of one slot only wait for one another; more slots, fewer such pairs."""
+lane_slot = Table(
+    "lane_slot",  # PostgreSQL only: what a node locks while it works on the lanes of this slot
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+)
+
+
+@happenings.listens_for(lane_slot, "after_create")
+def fill_lane_slots(_table: Table, connection: Connection, **_told: object) -> None:
+    """Make the rows that nodes lock; an embedded store has one node and needs none."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"INSERT INTO lane_slot SELECT generate_series(0, {LANE_SLOTS - 1})"))
+
+
+hold = Table(
+    "hold",  # who of the nodes does what only one may do: hold a line to a PBX, do the chores
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("epoch", Integer, nullable=False),  # counts the takeovers
+    Column("node", String, nullable=False),
+    Column("since", Double, nullable=False),
 )

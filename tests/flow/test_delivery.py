@@ -12,6 +12,7 @@ from bridge.flow.breaker import BreakerState
 from bridge.flow.delivery import Delivery
 from bridge.flow.limits import Limits
 from bridge.flow.tally import Tally
+from bridge.store.engine import Store
 from bridge.store.outbox import OutboxState, replay_dead
 from tests.crm.fake_crm import open_crm
 from tests.flow.hand_clock import NOON, HandClock
@@ -64,8 +65,8 @@ async def node(store, clock):
     """Makes desks, and closes them."""
     made = []
 
-    def make(crm, **more):
-        made.append(Desk(store, clock, crm, **more))
+    def make(crm, *, of=store, **more):
+        made.append(Desk(of, clock, crm, **more))
         return made[-1]
 
     yield make
@@ -384,6 +385,32 @@ async def test_work_that_is_cut_off_leaves_what_is_under_way_to_be_looked_at(sto
     again = node(crm, name="again")
     await again.drive(desk.limits.lease_seconds + 60)
     assert crm.by_lane() == intended(items)
+
+
+async def test_three_nodes_on_one_postgresql_tell_everything_once_though_one_is_cut_off(
+    postgres_url, tmp_path, clock, node, forgetful_crm
+):
+    crm = forgetful_crm
+    stores = [await Store.open(postgres_url, data_dir=tmp_path) for _ in range(3)]
+    desks = [node(crm, name=name, of=store) for name, store in zip("abc", stores, strict=True)]
+    items = [item for client in range(60) for item in parcels_of(client, 4)]
+    await put(stores[0], items[:120], NOON)
+    async with asyncio.TaskGroup() as tasks:
+        working = [tasks.create_task(desk.delivery.work()) for desk in desks]
+        await crm.has(20)
+        working[0].cancel()
+        await put(stores[1], items[120:], NOON)
+        desks[1].delivery.wake()
+        desks[2].delivery.wake()
+        await crm.has(200)
+        for desk in desks[1:]:
+            desk.delivery.close()
+    heir = node(crm, name="heir", of=stores[1])
+    await heir.drive(LIMITS.lease_seconds + 60)
+    assert crm.by_lane() == intended(items)
+    assert {item.state for item in await listed(stores[1])} == {OutboxState.DONE}
+    for store in stores:
+        await store.close()
 
 
 async def test_no_name_number_or_secret_is_logged(desk, store, crm, capsys):

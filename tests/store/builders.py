@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Call, Direction, HungUpBy, Outcome, Rang, RangResult, Talk, Transfer, TransferKind, Utm
@@ -11,6 +12,8 @@ from bridge.store.calls import CallRecord
 from bridge.store.journal import NewEntry
 
 URL = "sqlite:///bridge.db"
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""A story of the embedded store only; every other one is told on both engines."""
 NOON = 1_795_348_800.0
 ANNA = "+447700900111"
 BELLA = "+447700900222"

@@ -6,9 +6,10 @@ from bridge.store.backups import backup
 from bridge.store.engine import Store
 from bridge.store.errors import StoreError, StoreUnavailable
 from bridge.store.journal import append, pending
-from tests.store.builders import URL, entry
+from tests.store.builders import URL, entry, on_sqlite
 
 
+@on_sqlite
 async def test_a_backup_of_a_running_store_is_whole_and_can_be_started_from(store, tmp_path):
     async with store.writing() as conn:
         await append(conn, [entry(n) for n in range(100)])
@@ -26,6 +27,7 @@ async def test_a_backup_of_a_running_store_is_whole_and_can_be_started_from(stor
     await restored.close()
 
 
+@on_sqlite
 async def test_a_backup_never_overwrites(store, tmp_path):
     (tmp_path / "old.db").write_text("precious")
     with pytest.raises(StoreError, match="exists; choose another name"):
@@ -40,6 +42,7 @@ async def test_a_backup_of_nothing_and_of_a_server_is_refused(tmp_path):
         await backup("postgresql://bridge@127.0.0.1/bridge", tmp_path, tmp_path / "copy.db")
 
 
+@on_sqlite
 async def test_a_backup_to_a_place_where_nobody_can_write_says_so_and_leaves_nothing(store, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnavailable, match="file"):

@@ -5,7 +5,7 @@ import pytest
 from bridge.model.crm import CaseStatus, Client, DealStatus, LeadStatus, TaskKind, TaskStatus
 from bridge.store.clients import cases_by_id, clients, settings_tasks, tasks_of_calls
 from bridge.store.records import Changes, save
-from tests.store.builders import ANNA, BELLA, CARLA, case, contact, deal, lead, organisation, overheard, task
+from tests.store.builders import ANNA, BELLA, CARLA, case, contact, deal, lead, on_sqlite, organisation, overheard, task
 
 
 async def known(store, changes, wanted):
@@ -108,6 +108,7 @@ async def test_an_email_address_that_looks_like_a_phone_is_not_one(store):
     assert found[BELLA].contacts == ()
 
 
+@on_sqlite
 @pytest.mark.parametrize("size", [1, 40, 900])
 async def test_the_number_of_queries_does_not_grow_with_the_batch(store, size):
     people = range(size)
@@ -128,6 +129,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_batch(store, size):
     assert all(len(client.leads) == len(client.tasks) == len(client.organisations) == 1 for client in found.values())
 
 
+@on_sqlite
 async def test_every_query_about_clients_uses_an_index(store):
     async with store.writing() as conn:
         await save(

@@ -14,7 +14,7 @@ from bridge.store.errors import SchemaTooNew, StoreInUse
 from bridge.store.migrate import make_tables, migrate, schema_state, upgrade
 from bridge.store.revision import HEAD, REVISIONS, SchemaState
 from bridge.store.schema import metadata
-from tests.store.builders import URL
+from tests.store.builders import URL, on_sqlite
 
 
 def alembic():
@@ -85,6 +85,7 @@ async def test_a_store_whose_revision_nobody_knows_is_left_alone(tmp_path):
         await migrate(URL, tmp_path)
 
 
+@on_sqlite
 async def test_nothing_is_migrated_under_a_running_daemon(store, tmp_path):
     with pytest.raises(StoreInUse):
         await migrate(URL, tmp_path)

@@ -1,5 +1,6 @@
 import asyncio
 
+import pytest
 from sqlalchemy import text
 
 from bridge.store.gauges import OutboxSize, gauges
@@ -163,6 +164,7 @@ async def test_two_nodes_never_have_the_same_lane(store):
     assert len(taken) == len(set(taken)) == 60
 
 
+@pytest.mark.parametrize("url", ["sqlite:///bridge.db"])
 async def test_however_much_waits_the_next_piece_is_found_through_indexes(store):
     await put(store, [item for client in range(300) for item in parcels_of(client, 4)], NOON)
     asked = []

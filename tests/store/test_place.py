@@ -1,10 +1,7 @@
 """Where the store is, and what cannot be a store."""
 
-import sys
-
 import pytest
 
-from bridge.store.engine import writing_engine
 from bridge.store.errors import StoreError
 from bridge.store.place import place_of
 
@@ -23,9 +20,3 @@ def test_what_cannot_be_a_store_is_refused_with_what_to_write_instead(url, tmp_p
     with pytest.raises(StoreError, match=r"write sqlite:///bridge\.db") as refused:
         place_of(url, tmp_path)
     assert "hush" not in str(refused.value)
-
-
-def test_without_its_driver_postgresql_is_refused_with_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "asyncpg", None)
-    with pytest.raises(StoreError, match="needs the package asyncpg"):
-        writing_engine(place_of("postgresql://u@db.example/bridge", tmp_path))

@@ -42,6 +42,7 @@ from tests.store.builders import (
     deal,
     entry,
     lead,
+    on_sqlite,
     organisation,
     task,
 )
@@ -223,6 +224,7 @@ async def test_the_owner_of_the_open_lead_else_open_deal_else_contact_is_respons
         assert await responsible_for(conn, [BELLA]) is None
 
 
+@on_sqlite
 async def test_who_is_responsible_is_found_through_indexes_alone(store):
     asked = []
     async with store.reading() as conn:
@@ -243,7 +245,7 @@ async def test_the_gauges_count_what_waits(store):
     assert found.outbox == ()
     assert found.oldest_pending_at == NOON + 2
     assert found.bytes_used > 0
-    assert found.bytes_journal > 0
+    assert (found.bytes_journal > 0) is store.place.embedded
 
 
 async def test_the_page_of_a_live_call_has_no_outcome(store):

@@ -14,6 +14,6 @@ def _short_logs():
 
 
 @pytest.fixture
-async def office(tmp_path):
-    async with open_office(tmp_path) as opened:
+async def office(url, tmp_path):
+    async with open_office(tmp_path, url=url) as opened:
         yield opened

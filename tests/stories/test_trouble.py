@@ -14,8 +14,21 @@ from bridge.store.journal import EntryState, entries, retry_failed
 from bridge.store.schema import call as call_table
 from bridge.store.schema import event as event_table
 from tests.flow.builders import ANNA, BELLA, CARLA, answered, missed, ringing
+from tests.store.builders import on_sqlite
 
 HOUR = 3600.0
+
+
+async def refuse(conn, table, when):
+    """The database refuses rows of which this holds."""
+    if conn.dialect.name == "sqlite":
+        body = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        await conn.execute(text(f"CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {when} {body}"))
+        return
+    raising = "BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'check_violation'; END"
+    await conn.execute(text(f"CREATE FUNCTION refusing() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$"))
+    before = f"BEFORE INSERT ON {table} FOR EACH ROW WHEN ({when})"
+    await conn.execute(text(f"CREATE TRIGGER refuse {before} EXECUTE FUNCTION refusing()"))
 
 
 async def spoil(office, event_id: str, body: str) -> None:
@@ -70,12 +83,7 @@ async def test_an_event_that_breaks_the_writing_is_found_by_ever_smaller_batches
     told = [missed(f"c{n}", client_number=f"+4477009004{n:02d}") for n in range(40)]
     await office.store_facts(*told)
     async with office.store.writing() as conn:
-        await conn.execute(
-            text(
-                "CREATE TRIGGER refuse BEFORE INSERT ON call WHEN new.key = 'shop/c17' "
-                "BEGIN SELECT RAISE(ABORT, 'no such call'); END"
-            )
-        )
+        await refuse(conn, "call", "new.key = 'shop/c17'")
     await office.pass_by(HOUR)
     assert len(await office.cases()) == 39
     (entry,) = await failed(office)
@@ -86,20 +94,18 @@ async def test_an_event_that_breaks_the_writing_is_found_by_ever_smaller_batches
 async def test_a_call_that_cannot_be_judged_is_tried_again_later_and_holds_up_nobody(office):
     await office.hear(missed("c1"), missed("c2", client_number=BELLA))
     async with office.store.writing() as conn:
-        await conn.execute(
-            text(
-                "CREATE TRIGGER refuse BEFORE INSERT ON lead WHEN new.origin = 'shop/c1' "
-                "BEGIN SELECT RAISE(ABORT, 'no such lead'); END"
-            )
-        )
+        await refuse(conn, "lead", "new.origin = 'shop/c1'")
     await office.pass_by(3)
     assert [case.client_number for case in await office.cases()] == [BELLA]
     async with office.store.writing() as conn:
-        await conn.execute(text("DROP TRIGGER refuse"))
+        await conn.execute(
+            text("DROP TRIGGER refuse" if office.store.place.embedded else "DROP TRIGGER refuse ON lead")
+        )
     await office.pass_by(HOUR)
     assert len(await office.cases()) == 2
 
 
+@on_sqlite
 async def test_while_the_disk_is_full_nothing_is_lost_and_afterwards_everything_is_made(office):
     await office.store_facts(missed(client_name="x" * 100_000))
     await fill_disk(office, full=True)
@@ -158,6 +164,7 @@ async def test_lanes_are_woken_by_intake_and_by_the_clock(office):
         await until(judged)
 
 
+@on_sqlite
 async def test_the_lanes_wait_out_a_full_disk_and_say_so_once(office):
     await office.store_facts(missed(client_name="x" * 100_000))
     await fill_disk(office, full=True)

@@ -1,0 +1,208 @@
+"""The work of one batch: which facts, and which calls that have become due.
+
+With several nodes on one store a batch takes what no other node is at work on; the rest waits for its turn.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bridge.flow.batch import BLOCKED
+from bridge.flow.folding import Fold, Told
+from bridge.model.call import Call
+from bridge.model.moment import Instant
+from bridge.model.people import Company
+from bridge.rules.staff import settings_subject
+from bridge.store.calls import CallRecord, DueCall, calls_by_key, due_calls, due_lanes
+from bridge.store.claims import Held
+from bridge.store.engine import Connection
+from bridge.store.journal import JournalEntry, WaitingEntry, entries_by_id, pending, waiting
+
+WINDOWS = 4
+"""How many batches' worth of facts are looked through for one that nobody else is at work on."""
+ROUNDS = 3
+"""How often we reach for what the facts turn out to touch; what touches ever more waits for the next batch."""
+
+
+class Spoilt(Exception):  # noqa: N818  # style: an exception is named for what happened
+    """Handling these facts, or judging this call, broke; trying it again at once would break again.
+
+    A call that breaks in the batch that tells of it is its facts' fault: they are put aside, not the call.
+    """
+
+    def __init__(self, *entries: JournalEntry, call_key: str | None = None) -> None:
+        super().__init__(call_key, *[entry.event_id for entry in entries])
+        self.entries = entries
+        self.call_key = call_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Facts, calls that are due, and the moment up to which both are known completely.
+
+    `full`: there may be more of either. `passed_over`: something waits that another node is at work on, or was.
+    """
+
+    entries: Sequence[JournalEntry] = ()
+    due: Sequence[CallRecord] = ()
+    horizon: Instant = 0.0
+    full: bool = False
+    passed_over: bool = False
+
+    def only(self) -> Spoilt:
+        """The one thing in it, to be blamed."""
+        return Spoilt(call_key=self.due[0].key) if self.due else Spoilt(*self.entries)
+
+
+async def claimed(conn: Connection, held: Held, size: int, now: Instant) -> Claim:
+    """The oldest facts and the calls that have become due, no more of either than `size`.
+
+    What lies after the last one taken is not known yet, so nothing later than that may be judged in this batch.
+    """
+    if held.everything:
+        entries = await pending(conn, size)
+        horizon = now if len(entries) < size else min(now, entries[-1].received_at)
+        found = Claim(entries=entries, due=await due_calls(conn, horizon, size), horizon=horizon)
+    else:
+        found = await _claimed_among_others(conn, held, size, now)
+    return _in_bounds(found, size)
+
+
+def _in_bounds(found: Claim, size: int) -> Claim:
+    entries, due, horizon = found.entries, found.due, found.horizon
+    full = len(entries) >= size or len(due) >= size
+    if len(due) >= size:
+        horizon = min(horizon, due[-1].judge_at or horizon)
+        entries = [entry for entry in entries if entry.received_at <= horizon]
+    if size == 1 and due:
+        entries = []  # one thing alone, so that it can be blamed
+    return replace(found, entries=entries, due=due, horizon=horizon, full=full)
+
+
+async def _claimed_among_others(conn: Connection, held: Held, size: int, now: Instant) -> Claim:
+    """Look through what waits, the oldest first, for what can be had; then read what of it still waits.
+
+    Only what is read after the lock is true: until then another node may have handled it.
+    """
+    looked_at = await waiting(conn, WINDOWS * size)
+    taken: list[WaitingEntry] = []
+    seen = 0
+    while seen < len(looked_at) and len(taken) < size:
+        piece = looked_at[seen : seen + size]
+        await held.reach(name for entry in piece for name in entry.names)
+        for entry in piece:
+            seen += 1
+            if held.allows(entry.names):
+                taken.append(entry)
+                if len(taken) == size:
+                    break
+            else:
+                held.bar(entry.names)
+    complete = seen == len(looked_at) < WINDOWS * size
+    horizon = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
+    due = await _due_among_others(conn, held, size, horizon)
+    entries = await entries_by_id(conn, [entry.id for entry in taken])
+    passed_over = len(taken) < seen or len(entries) < len(taken)
+    return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over or bool(seen < len(looked_at)))
+
+
+async def _due_among_others(conn: Connection, held: Held, size: int, horizon: Instant) -> list[CallRecord]:
+    looked_at: list[DueCall] = await due_lanes(conn, horizon, WINDOWS * size)
+    taken: list[DueCall] = []
+    for start in range(0, len(looked_at), size):
+        piece = looked_at[start : start + size]
+        await held.reach(call.lane for call in piece)
+        taken += [call for call in piece if held.allows((call.lane,))]
+        if len(taken) >= size:
+            break
+    found = await calls_by_key(conn, [call.key for call in taken[:size]])
+    due = [record for record in found.values() if record.judge_at is not None and record.judge_at <= horizon]
+    return sorted(due, key=lambda record: record.judge_at or 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfolded:
+    """A claim that is wholly within reach, its calls as they were, and what its facts say."""
+
+    claim: Claim
+    known: Mapping[str, CallRecord]
+    told: Sequence[Told]
+
+
+async def unfolded(conn: Connection, held: Held, claim: Claim, company: Company) -> Unfolded:
+    """What the claimed facts say, less what touches a client that another node is at work on.
+
+    Only now it is known whose calls they are about: a step may tell no number, or another one than the step before.
+    """
+    for _ in range(ROUNDS):
+        known = await known_calls(conn, claim.entries)
+        told = fold(known, claim.entries, company)
+        if held.everything:
+            break
+        names = {each.entry.id: _names(each, known, company) for each in told}
+        due_names = {record.key: _due_names(record, company) for record in claim.due}
+        touched = frozenset().union(*names.values(), *due_names.values())
+        if held.allows(touched):
+            break
+        await held.reach(touched)
+        claim = _allowed(held, claim, names, due_names)
+    else:  # what the last round has reached may have changed before it was reached: to be read in the next batch
+        claim = replace(claim, entries=(), due=(), passed_over=True)
+        known, told = {}, []
+    return Unfolded(claim=claim, known=known, told=told)
+
+
+def _allowed(
+    held: Held, claim: Claim, names: Mapping[int, frozenset[str]], due_names: Mapping[str, frozenset[str]]
+) -> Claim:
+    entries: list[JournalEntry] = []
+    for entry in claim.entries:
+        if held.allows(names[entry.id]):
+            entries.append(entry)
+        else:
+            held.bar(names[entry.id])
+    due = [record for record in claim.due if held.allows(due_names[record.key])]
+    fewer = len(entries) < len(claim.entries) or len(due) < len(claim.due)
+    return replace(claim, entries=entries, due=due, passed_over=claim.passed_over or fewer)
+
+
+async def known_calls(conn: Connection, entries: Iterable[JournalEntry]) -> dict[str, CallRecord]:
+    """The calls that these entries tell of, by every key that an entry uses for them."""
+    keys: set[str] = set()
+    for entry in entries:
+        keys.update(entry.call_keys)
+    return await calls_by_key(conn, keys)
+
+
+def fold(known: Mapping[str, CallRecord], entries: Iterable[JournalEntry], company: Company) -> list[Told]:
+    """What each entry says.
+
+    Raises:
+        Spoilt: one of them cannot be read.
+
+    """
+    folded = Fold(known, company)
+    told: list[Told] = []
+    for entry in entries:
+        try:
+            told.append(folded.tell(entry))
+        except Exception as error:
+            raise Spoilt(entry) from error
+    return told
+
+
+def _names(told: Told, known: Mapping[str, CallRecord], company: Company) -> frozenset[str]:
+    """Everybody whom handling this fact may change."""
+    records = [known[key] for key in told.entry.call_keys if key in known]
+    subjects = _subjects([*([told.call] if told.call is not None else []), *[r.body for r in records]], company)
+    lanes = {told.who.lane, told.entry.lane, *[record.lane for record in records]}
+    return frozenset(lanes - {BLOCKED}) | subjects
+
+
+def _due_names(record: CallRecord, company: Company) -> frozenset[str]:
+    return frozenset({record.lane} - {BLOCKED}) | _subjects([record.body], company)
+
+
+def _subjects(calls: Collection[Call], company: Company) -> frozenset[str]:
+    """The settings tasks that these calls may make or count up: the calls of several clients share them."""
+    found = {settings_subject(company, call) for call in calls}
+    return frozenset(f"subject:{subject}" for subject in found if subject is not None)
