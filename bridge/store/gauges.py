@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.moment import Instant
@@ -56,11 +56,19 @@ _WAITING = (
     .where(outbox.c.state == literally("waiting"))
     .group_by(outbox.c.system)
 )
+_BEHIND = (
+    select(func.count())
+    .where(
+        outbox.c.system == outbox_lane.c.system,
+        outbox.c.lane == outbox_lane.c.lane,
+        outbox.c.state == literally("waiting"),
+    )
+    .scalar_subquery()
+)
 _HELD = (
-    select(outbox.c.system, func.count())
-    .join(outbox_lane, and_(outbox_lane.c.system == outbox.c.system, outbox_lane.c.lane == outbox.c.lane))
-    .where(outbox.c.state == literally("waiting"), outbox_lane.c.held_by.is_not(None))
-    .group_by(outbox.c.system)
+    select(outbox_lane.c.system, func.sum(_BEHIND))
+    .where(outbox_lane.c.held_by.is_not(None))
+    .group_by(outbox_lane.c.system)
 )
 _DEAD = select(outbox.c.system, func.count()).where(outbox.c.state == literally("dead")).group_by(outbox.c.system)
 
@@ -84,8 +92,8 @@ async def gauges(store: Store) -> Gauges:
 
 async def _outbox(conn: AsyncConnection) -> tuple[OutboxSize, ...]:
     waiting = {system: (count, first) for system, count, first in await conn.execute(_WAITING)}
-    held: dict[str, int] = {system: count for system, count in await conn.execute(_HELD)}  # noqa: C416 # rows, not pairs
-    dead: dict[str, int] = {system: count for system, count in await conn.execute(_DEAD)}  # noqa: C416 # the same
+    held = {system: int(count) for system, count in await conn.execute(_HELD)}
+    dead: dict[str, int] = {system: count for system, count in await conn.execute(_DEAD)}  # noqa: C416 # rows, not pairs
     found = await conn.execute(
         select(outbox.c.id, outbox.c.created_at).where(outbox.c.id.in_([first for _, first in waiting.values()]))
     )

@@ -388,7 +388,14 @@ outbox = Table(
     Column("finished_at", Double),  # when it was delivered or given up
     Column("problem", Text),
 )
-_index_of_some("ix_outbox_waiting", outbox.c.system, outbox.c.lane, outbox.c.id, where=outbox.c.state == "waiting")
+_index_of_some(
+    "ix_outbox_waiting",
+    outbox.c.system,
+    outbox.c.lane,
+    outbox.c.id,
+    outbox.c.state,  # or SQLite would go and read it in each row, to count them
+    where=outbox.c.state == "waiting",
+)
 _index_of_some("ix_outbox_dead", outbox.c.id, where=outbox.c.state == "dead")
 _index_of_some("ix_outbox_done", outbox.c.finished_at, where=outbox.c.state == "done")
 

@@ -18,8 +18,14 @@ from tests.crm.fake_crm import open_crm
 from tests.flow.hand_clock import NOON, HandClock
 from tests.flow.parcels import SYSTEM, drive, intended, listed, one_turn, parcels_of, put
 
-LIMITS = Limits(per_second=1000, burst=1000, concurrency=8, timeout=0.4, retry_first=1.0, retry_most=60.0)
+LIMITS = Limits(per_second=1000, burst=1000, concurrency=8, timeout=30.0, retry_first=1.0, retry_most=60.0)
+IMPATIENT = replace(LIMITS, timeout=0.4)
+"""For a CRM that never answers: how long we really wait, so it is for those alone."""
 DAY = 86400.0
+
+
+def limits_for(mood):
+    return IMPATIENT if "hangs" in mood or "drips" in mood else LIMITS
 
 
 class Desk:
@@ -105,7 +111,7 @@ async def test_a_crm_that_fails_for_a_while_has_exactly_what_was_intended_when_i
 ):
     """It does not know a repeated key, so only looking keeps the records single."""
     crm = forgetful_crm
-    desk = node(crm)
+    desk = node(crm, limits=limits_for(mood))
     items = [item for client in range(6) for item in parcels_of(client)]
     await put(store, items, NOON)
     crm.moods = [mood] * 9
@@ -119,7 +125,7 @@ async def test_a_crm_that_fails_for_a_while_has_exactly_what_was_intended_when_i
 @pytest.mark.parametrize("mood", ["hangs", "shuts", "500", "429", "done, no json", "done, half"])
 async def test_looking_may_fail_too(store, clock, node, forgetful_crm, mood):
     crm = forgetful_crm
-    desk = node(crm)
+    desk = node(crm, limits=limits_for(mood))
     items = parcels_of(1)
     await put(store, items, NOON)
     crm.moods, crm.look_moods = ["done, shuts", "shuts"], [mood] * 3

@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_outbox_key")),
     )
     for name, columns, state in (
-        ("ix_outbox_waiting", ["system", "lane", "id"], "waiting"),
+        ("ix_outbox_waiting", ["system", "lane", "id", "state"], "waiting"),
         ("ix_outbox_dead", ["id"], "dead"),
         ("ix_outbox_done", ["finished_at"], "done"),
     ):
