@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from bridge.model import effects as do
 from bridge.model.crm import record_id
@@ -53,9 +54,6 @@ def effect_key(system: str, cause: Cause, effect: Effect) -> str:
 
 
 def _identity(cause: Cause, effect: Effect) -> tuple[str, ...]:
-    made = made_by(effect)
-    if made is not None:
-        return made
     match effect:
         case do.RepeatTask():
             return effect.task_id, effect.fact or cause.fact
@@ -72,8 +70,20 @@ def _identity(cause: Cause, effect: Effect) -> tuple[str, ...]:
             return effect.call_id, *[id_ or "" for id_ in (effect.lead_id, effect.deal_id, effect.contact_id)]
         case do.AttachRecording():
             return effect.call_id, *effect.urls
+        case do.CountOnly():
+            return cause.fact, effect.counter
+        case (
+            do.OpenContact()
+            | do.OpenOrganisation()
+            | do.OpenLead()
+            | do.OpenDeal()
+            | do.AddTask()
+            | do.OpenCase()
+            | do.AddNote()
+        ):
+            return made_by(effect) or ()
         case _:
-            return (cause.fact, str(effect))
+            assert_never(effect)
 
 
 def made_by(effect: Effect) -> Ref | None:

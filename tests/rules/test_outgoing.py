@@ -49,6 +49,7 @@ def test_all_is_told_but_what_is_only_counted_and_in_its_order():
 def test_each_effect_has_a_key_of_its_own_which_is_always_the_same():
     keys = [item.key for item in outgoing("http", CAUSE, EFFECTS, {})]
     assert len(set(keys)) == len(TOLD)
+    assert len({effect_key("http", CAUSE, effect) for effect in EFFECTS}) == len(EFFECTS)
     assert keys == [item.key for item in outgoing("http", CAUSE, EFFECTS, {})]
     assert not set(keys) & {item.key for item in outgoing("odoo", CAUSE, EFFECTS, {})}
 
