@@ -8,11 +8,12 @@ import resource
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
+from typing import assert_never
 
 import structlog
 from aiohttp import web
@@ -25,6 +26,7 @@ from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
 from bridge.flow.delivery import Delivery
+from bridge.flow.holding import Holds
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
 from bridge.flow.replay import Replay
@@ -33,7 +35,7 @@ from bridge.flow.tally import Tally
 from bridge.flow.trial import Trial
 from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
-from bridge.sources.ami import AmiLine, LineStatus
+from bridge.sources.ami import AmiLine
 from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.ami_trial import try_asterisk
 from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
@@ -41,6 +43,7 @@ from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import Store
 from bridge.store.errors import SchemaTooNew, StoreError
+from bridge.store.holds import Hold, News
 from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
@@ -112,13 +115,13 @@ async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | 
         await store.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class _HeldLine:
-    """A line at work: what it was made of, and the task that holds it."""
+    """A line that is to be held: what it is made of, and the task that holds it. `line` None: another node holds it."""
 
-    line: AmiLine
     settings: AmiSettings
-    task: asyncio.Task[None]
+    task: asyncio.Task[None] | None = None
+    line: AmiLine | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +146,8 @@ class Daemon:
         self._tally = Tally()
         self._bulletin = Bulletin()
         company, system = configuration.company, system_of(configuration)
+        node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._holds = Holds(store, self._clock, node, heard=self._hear)
         self._lanes = Lanes(
             store,
             self._clock,
@@ -151,13 +156,14 @@ class Daemon:
             self._matrix_text,
             bulletin=self._bulletin,
             tally=self._tally,
+            node=node,
             system=system,
             deliver=self._wake_delivery,
         )
         self._chores = Chores(
             store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake, system=system
         )
-        self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock)
+        self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock, node=node)
         self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
         self._replay = Replay(
             store,
@@ -168,7 +174,7 @@ class Daemon:
         )
         self._lines: dict[str, _HeldLine] = {}
         self._crm: _HeldCrm | None = None
-        self._holder = f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._node = node
         self._refused_reload: str | None = None
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Event()
@@ -184,8 +190,9 @@ class Daemon:
                 flow = [
                     self._tasks.create_task(self._kept("intake", self._intake.work)),
                     self._tasks.create_task(self._kept("lanes", self._lanes.work)),
-                    self._tasks.create_task(self._kept("chores", self._chores.work)),
+                    self._tasks.create_task(self._kept("chores", self._do_chores)),
                 ]
+                guard = self._tasks.create_task(self._kept("guard", self._holds.work))
                 try:
                     await self._hold_lines()
                     await self._hold_crm()
@@ -197,6 +204,8 @@ class Daemon:
                         playing.cancel()
                 finally:
                     await self._drain(runner, flow)
+                    self._holds.close()
+                    await asyncio.wait((guard,), timeout=GRACE_SECONDS)
         finally:
             await runner.cleanup()
         log.info("bridge.stopped")
@@ -286,24 +295,45 @@ class Daemon:
         for source_id, held in list(self._lines.items()):
             if wanted.get(source_id) != held.settings:
                 del self._lines[source_id]
-                held.task.cancel()
-                await asyncio.wait((held.task,))
+                await _ended([held])
         for source_id, settings in wanted.items():
             if source_id not in self._lines:
-                line = AmiLine(settings, self._clock, SystemRandom().random, self._intake.accept)
-                hold = partial(self._hold, line, source_id)
-                task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
-                self._lines[source_id] = _HeldLine(line=line, settings=settings, task=task)
+                held = self._lines[source_id] = _HeldLine(settings)
+                hold = partial(self._holds.during, f"source {source_id}", partial(self._hold, held))
+                held.task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
 
-    async def _hold(self, line: AmiLine, source_id: str) -> None:
-        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice."""
+    async def _hold(self, held: _HeldLine, hold: Hold | None) -> None:
+        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice.
+
+        The line is a new one each time: while another node held it, what the last one knew has become old.
+        """
+        source_id = held.settings.id
+        accept = partial(self._intake.accept, hold=hold)
+        line = AmiLine(held.settings, self._clock, SystemRandom().random, accept)
         while True:
             async with self._store.reading() as conn:
                 if not await anything_pending(conn, source_id):
                     line.resume([record.body for record in await live_calls(conn, source_id)])
                     break
             await self._clock.sleep(JOURNAL_PAUSE_SECONDS)
-        await line.run()
+        held.line = line
+        try:
+            await line.run()
+        finally:
+            held.line = None
+
+    async def _do_chores(self) -> None:
+        await self._holds.during("chores", lambda _hold: self._chores.work())
+
+    def _hear(self, news: News) -> None:
+        """What another node tells."""
+        match news:
+            case News.FACTS:
+                self._lanes.wake()
+            case News.RECORDS:
+                self._bulletin.miss()
+            case _:
+                assert_never(news)
 
     async def _hold_crm(self) -> None:
         """Tell the configured remote CRM, if there is one; one that did not change is left alone."""
@@ -319,7 +349,7 @@ class Daemon:
                 adapter,
                 wanted.limits,
                 system=wanted.kind,
-                holder=self._holder,
+                holder=self._node,
                 chance=SystemRandom().random,
                 tally=self._tally,
             )
@@ -350,10 +380,7 @@ class Daemon:
         log.info("bridge.stopping")
         for site in list(runner.sites):
             await site.stop()
-        for held in self._lines.values():
-            held.task.cancel()
-        if self._lines:
-            await asyncio.wait([held.task for held in self._lines.values()], timeout=GRACE_SECONDS)
+        await _ended(self._lines.values())
         self._intake.close()
         self._lanes.close()
         self._chores.close()
@@ -386,15 +413,30 @@ class Daemon:
 
     def _status(self) -> Status:
         hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in _webhooks(self._configuration)]
-        lines = [_line_status(held.line.status) for held in self._lines.values()]
+        embedded = self._store.place.embedded
+        lines = [
+            _line_status(held, ours=embedded or self._holds.has(f"source {id_}")) for id_, held in self._lines.items()
+        ]
         systems = () if self._crm is None else (_system_status(self._crm),)
         return Status(sources=(*lines, *hooks), systems=systems, refused_reload=self._refused_reload)
 
 
-def _line_status(line: LineStatus) -> SourceStatus:
+async def _ended(lines: Iterable[_HeldLine]) -> None:
+    """Let these lines go, and wait until they have."""
+    tasks = [held.task for held in lines if held.task is not None]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+
+
+def _line_status(held: _HeldLine, *, ours: bool) -> SourceStatus:
+    if held.line is None:
+        return SourceStatus(id=held.settings.id, kind="ami", state="starting" if ours else "standby")
+    line = held.line.status
     connected = line.connected_since is not None
     return SourceStatus(
-        id=line.source,
+        id=held.settings.id,
         kind="ami",
         state="connected" if connected else "lost",
         good=connected,
@@ -441,6 +483,7 @@ def _session_key(data_dir: Path) -> bytes:
     """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
     path = data_dir / KEY_FILE
     try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)  # nothing else is in it when the store is a server
         with contextlib.suppress(FileNotFoundError):
             path.chmod(KEY_MODE)  # also of one that came back from a backup
             key = path.read_bytes()

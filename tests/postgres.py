@@ -63,6 +63,8 @@ class PostgresServer:
             os.chown(self.folder, NOBODY, NOBODY)
         command = [_binaries() / "initdb", "-D", self.data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-locale"]
         subprocess.run([*command, "--no-sync", "--no-instructions"], check=True, capture_output=True, **self._as)
+        with (self.data / "pg_hba.conf").open("a") as permitted:
+            permitted.write("host all all samenet trust\n")
 
     def start(self) -> None:
         settings = (f"listen_addresses={self.host}", f"port={self.port}", "unix_socket_directories=", *self._settings)

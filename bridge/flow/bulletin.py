@@ -69,9 +69,14 @@ class Listener:
             self._changes.append(change)
             self._news.set()
 
+    def miss(self) -> None:
+        """Something has changed that nobody can tell him; any number of such moments are one."""
+        self._missed = True
+        self._news.set()
+
     async def next(self) -> Change:
         """The next change; waits for one. RESYNC comes before what is left after a loss."""
-        while not self._changes:
+        while not self._changes and not self._missed:
             self._news.clear()
             await self._news.wait()
         if self._missed:
@@ -96,6 +101,11 @@ class Bulletin:
         news = tuple(changes)
         for listener in self._listeners:
             listener.hear(news)
+
+    def miss(self) -> None:
+        """Another node has changed something: whoever listens reads everything again."""
+        for listener in self._listeners:
+            listener.miss()
 
     @contextmanager
     def listening(self, kept: int = KEPT) -> Iterator[Listener]:

@@ -5,6 +5,8 @@ With several nodes on one store a batch takes what no other node is at work on; 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
 
 from bridge.flow.batch import BLOCKED
 from bridge.flow.folding import Fold, Told
@@ -14,9 +16,11 @@ from bridge.model.people import Company
 from bridge.rules.staff import settings_subject
 from bridge.store.calls import CallRecord, DueCall, calls_by_key, due_calls, due_lanes
 from bridge.store.claims import Held
+from bridge.store.clients import contact_names
 from bridge.store.engine import Connection
 from bridge.store.journal import JournalEntry, WaitingEntry, entries_by_id, pending, waiting
 
+K = TypeVar("K")
 WINDOWS = 4
 """How many batches' worth of facts are looked through for one that nobody else is at work on."""
 ROUNDS = 3
@@ -88,30 +92,32 @@ async def _claimed_among_others(conn: Connection, held: Held, size: int, now: In
     seen = 0
     while seen < len(looked_at) and len(taken) < size:
         piece = looked_at[seen : seen + size]
-        await held.reach(name for entry in piece for name in entry.names)
-        for entry in piece:
+        contacts = await contact_names(conn, {entry.lane for entry in piece})
+        names = {entry.id: (*entry.names, *contacts.get(entry.lane, ())) for entry in piece}
+        await held.reach(chain.from_iterable(names.values()))
+        for entry in piece[: size - len(taken)]:
             seen += 1
-            if held.allows(entry.names):
+            if held.allows(names[entry.id]):
                 taken.append(entry)
-                if len(taken) == size:
-                    break
             else:
-                held.bar(entry.names)
+                held.bar(names[entry.id])
     complete = seen == len(looked_at) < WINDOWS * size
     horizon = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
     due = await _due_among_others(conn, held, size, horizon)
     entries = await entries_by_id(conn, [entry.id for entry in taken])
-    passed_over = len(taken) < seen or len(entries) < len(taken)
-    return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over or bool(seen < len(looked_at)))
+    passed_over = len(entries) < seen or seen < len(looked_at)
+    return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over)
 
 
 async def _due_among_others(conn: Connection, held: Held, size: int, horizon: Instant) -> list[CallRecord]:
-    looked_at: list[DueCall] = await due_lanes(conn, horizon, WINDOWS * size)
+    looked_at = await due_lanes(conn, horizon, WINDOWS * size)
     taken: list[DueCall] = []
     for start in range(0, len(looked_at), size):
         piece = looked_at[start : start + size]
-        await held.reach(call.lane for call in piece)
-        taken += [call for call in piece if held.allows((call.lane,))]
+        contacts = await contact_names(conn, {call.lane for call in piece})
+        names = {call.key: (call.lane, *contacts.get(call.lane, ())) for call in piece}
+        await held.reach(chain.from_iterable(names.values()))
+        taken += [call for call in piece if held.allows(names[call.key])]
         if len(taken) >= size:
             break
     found = await calls_by_key(conn, [call.key for call in taken[:size]])
@@ -138,8 +144,8 @@ async def unfolded(conn: Connection, held: Held, claim: Claim, company: Company)
         told = fold(known, claim.entries, company)
         if held.everything:
             break
-        names = {each.entry.id: _names(each, known, company) for each in told}
-        due_names = {record.key: _due_names(record, company) for record in claim.due}
+        names = await _with_contacts(conn, {each.entry.id: _names(each, known, company) for each in told})
+        due_names = await _with_contacts(conn, {record.key: _due_names(record, company) for record in claim.due})
         touched = frozenset().union(*names.values(), *due_names.values())
         if held.allows(touched):
             break
@@ -188,6 +194,12 @@ def fold(known: Mapping[str, CallRecord], entries: Iterable[JournalEntry], compa
         except Exception as error:
             raise Spoilt(entry) from error
     return told
+
+
+async def _with_contacts(conn: Connection, names: Mapping[K, frozenset[str]]) -> dict[K, frozenset[str]]:
+    """The same, with the contacts that these lanes lead to."""
+    contacts = await contact_names(conn, frozenset().union(*names.values()))
+    return {key: found.union(*[contacts.get(lane, ()) for lane in found]) for key, found in names.items()}
 
 
 def _names(told: Told, known: Mapping[str, CallRecord], company: Company) -> frozenset[str]:

@@ -17,9 +17,11 @@ from bridge.flow.tally import Tally
 from bridge.model.events import Event
 from bridge.model.moment import Instant
 from bridge.model.people import Company
+from bridge.store.claims import is_shared
 from bridge.store.engine import Store
-from bridge.store.errors import StoreCorrupt, StoreUnavailable
-from bridge.store.journal import NewEntry, append_new, put_in_quarantine, write_and_take_back
+from bridge.store.errors import StoreContended, StoreCorrupt, StoreUnavailable, Superseded
+from bridge.store.holds import Hold, News, require_hold, tell_nodes
+from bridge.store.journal import NewEntry, append_new, in_known_lanes, put_in_quarantine, write_and_take_back
 
 log = structlog.get_logger()
 
@@ -30,6 +32,8 @@ LARGEST_COMMIT = 1000
 """Events in one transaction: more would make the first of them wait for the last."""
 PROBE_SECONDS = 2.0
 """How often we try by ourselves whether a lost store is back."""
+CONTENDED_TRIES = 4
+"""How often a commit that another node's stood in the way of is tried again at once."""
 SIZE_OF_EVENT = 512
 """Bytes that we reckon for an event whose text nobody measured."""
 
@@ -68,14 +72,18 @@ class _Arrival:
     entries: tuple[NewEntry, ...]
     unreadable: _Unreadable | None
     size: int
+    hold: Hold | None
     stored: asyncio.Future[Accepted]
 
 
 class Intake:
-    """The door: stores facts and tells the lanes that there is work (`wake`)."""
+    """The door: stores facts and tells the lanes that there is work (`wake`), and those of the other nodes."""
 
-    def __init__(self, store: Store, company: Company, tally: Tally, wake: Callable[[], None], *, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, company: Company, tally: Tally, wake: Callable[[], None], *, clock: Clock, node: str = ""
+    ) -> None:
         self._store = store
+        self._node = node
         self._clock = clock
         self._company = company
         self._tally = tally
@@ -100,10 +108,13 @@ class Intake:
         self._closed = True
         self._news.set()
 
-    async def accept(self, events: Sequence[Event]) -> Accepted:
+    async def accept(self, events: Sequence[Event], *, hold: Hold | None = None) -> Accepted:
         """Store these facts; returns when they are committed.
 
+        `hold` is what a source that only one node may listen to has to show.
+
         Raises:
+            Superseded: nothing was stored, since another node listens to this source now.
             StoreUnavailable: nothing was stored; the sender should come again.
             Overloaded: too much is waiting already; the same.
             Stopping: the bridge is being stopped; the same.
@@ -111,7 +122,7 @@ class Intake:
         """
         country = self._company.country
         entries = tuple([NewEntry(event=event, lane=lane_of_event(event, country)) for event in events])
-        return await self._arrive(entries, None, SIZE_OF_EVENT * len(entries))
+        return await self._arrive(entries, None, SIZE_OF_EVENT * len(entries), hold)
 
     async def quarantine(self, source: str, content_type: str | None, body: bytes, problem: str) -> None:
         """Keep a body that cannot be read, raw and visible; returns when it is committed. Raises as `accept` does."""
@@ -150,14 +161,16 @@ class Intake:
         self._outage.ends()
         self._wake()
 
-    async def _arrive(self, entries: tuple[NewEntry, ...], unreadable: _Unreadable | None, size: int) -> Accepted:
+    async def _arrive(
+        self, entries: tuple[NewEntry, ...], unreadable: _Unreadable | None, size: int, hold: Hold | None = None
+    ) -> Accepted:
         if self._closed:
             raise Stopping("the bridge is being stopped; send it again in a minute")
         if self._tally.waiting >= MOST_WAITING or self._bytes + size > MOST_BYTES:
             self._tally.overloads += 1
             raise Overloaded("too much waits for the disk; send it again in some seconds")
         stored: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
-        arrival = _Arrival(entries=entries, unreadable=unreadable, size=size, stored=stored)
+        arrival = _Arrival(entries=entries, unreadable=unreadable, size=size, hold=hold, stored=stored)
         self._arrivals.append(arrival)
         self._bytes += size
         self._tally.waiting += max(len(entries), 1)
@@ -178,7 +191,7 @@ class Intake:
     async def _store_all(self, arrivals: list[_Arrival]) -> None:
         """One transaction for all; if it breaks for an unknown reason, one for each, to find who broke it."""
         try:
-            new = await self._commit(arrivals)
+            new = await self._commit_at_last(arrivals)
         except StoreUnavailable as error:
             self._outage.begins(error)
             _refuse(arrivals, error)
@@ -187,7 +200,8 @@ class Intake:
             raise
         except Exception as error:
             if len(arrivals) == 1:
-                log.exception("event.refused", source=_source(arrivals[0]))
+                if not isinstance(error, Superseded):
+                    log.exception("event.refused", source=_source(arrivals[0]))
                 _refuse(arrivals, error)
                 return
             for arrival in arrivals:
@@ -199,9 +213,22 @@ class Intake:
             self._outage.ends()
             self._acknowledge(arrivals, new)
 
-    async def _commit(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], int]:
+    async def _commit_at_last(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], int]:
+        """Nodes that are told the same facts in different orders get in each other's way, until all use one order."""
         entries = [entry for arrival in arrivals for entry in arrival.entries]
+        for _ in range(CONTENDED_TRIES):
+            try:
+                return await self._commit(arrivals, entries)
+            except StoreContended:
+                entries.sort(key=lambda entry: (entry.event.source, entry.event.event_id))
+        return await self._commit(arrivals, entries)
+
+    async def _commit(self, arrivals: list[_Arrival], entries: list[NewEntry]) -> dict[tuple[str, str], int]:
         async with self._store.writing() as conn:
+            for hold in {arrival.hold for arrival in arrivals if arrival.hold is not None}:
+                await require_hold(conn, hold)
+            if is_shared(conn):
+                entries = await in_known_lanes(conn, entries)
             new = await append_new(conn, entries)
             for arrival in arrivals:
                 if (body := arrival.unreadable) is not None:
@@ -213,6 +240,7 @@ class Intake:
                         body=body.body,
                         problem=body.problem,
                     )
+            await tell_nodes(conn, News.FACTS, self._node)
         return new
 
     def _acknowledge(self, arrivals: list[_Arrival], new: dict[tuple[str, str], int]) -> None:

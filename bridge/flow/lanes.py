@@ -27,6 +27,7 @@ from bridge.store.calls import CallRecord, add_aliases, calls_by_key, next_due, 
 from bridge.store.claims import Held, hold_lanes, is_shared
 from bridge.store.engine import Connection, Store
 from bridge.store.errors import StoreContended, StoreCorrupt, StoreUnavailable
+from bridge.store.holds import News, tell_nodes
 from bridge.store.journal import fail, finish, forget
 from bridge.store.matrices import keep_matrix, matrix_text
 from bridge.store.outbox import enqueue
@@ -79,10 +80,12 @@ class Lanes:
         *,
         bulletin: Bulletin,
         tally: Tally,
+        node: str = "",
         system: str | None = None,
         deliver: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
+        self._node = node
         self._deliver = deliver
         self._clock = clock
         self._bulletin = bulletin
@@ -175,12 +178,13 @@ class Lanes:
                 self._next_due = await self._next_look(conn, now, contended=claim.passed_over)
                 return False
             wishes = await self._with_older_matrices(conn, [*found.known.values(), *claim.due])
-            batch = await lay_out(conn, found.told, found.known.values(), claim.due, wishes=wishes, now=now)
+            batch = await lay_out(conn, found.told, found.known.values(), claim.due, held=held, wishes=wishes, now=now)
             await _go_through(batch, claim.horizon)
             calls, changes = batch.changed_calls(), batch.changes()
             await _write(conn, batch, calls, changes)
             if self._kept != wishes.matrix.version:
                 await keep_matrix(conn, wishes.matrix.version, wishes.scenarios, now)
+            await tell_nodes(conn, News.RECORDS, self._node)
             idle = not batch.told and not calls  # all of it shares its clients with another node's batch
             self._next_due = await self._next_look(conn, now, contended=idle)
         self._kept = wishes.matrix.version

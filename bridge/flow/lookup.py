@@ -14,7 +14,8 @@ from bridge.rules.rows import Matrix
 from bridge.rules.staff import settings_subject
 from bridge.store.blocked import blocked_among
 from bridge.store.calls import CallRecord, short_abandons
-from bridge.store.clients import cases_by_id, clients, lanes_elsewhere, settings_tasks, tasks_of_calls
+from bridge.store.claims import Held
+from bridge.store.clients import cases_by_id, clients, name_of_contact, settings_tasks, tasks_of_calls
 from bridge.store.engine import Connection
 
 
@@ -35,7 +36,7 @@ class Wishes:
 
 async def lay_out(
     conn: Connection, told: Sequence[Told], known: Iterable[CallRecord], due: Sequence[CallRecord], *,
-    wishes: Wishes, now: Instant,
+    held: Held, wishes: Wishes, now: Instant,
 ) -> Batch:  # fmt: skip
     """The batch of these facts and of these calls that are to be judged.
 
@@ -47,11 +48,10 @@ async def lay_out(
     records = {record.key: record for record in (*due, *known)}
     lanes = _lanes(told, records.values())
     keys = frozenset().union(*lanes.values())
-    elsewhere = await lanes_elsewhere(conn, lanes)
     found = await clients(conn, lanes)
     absorbed = {key for each in told if each.call is not None for key in each.call.merged}
     await _add_own_records(conn, found, records.values(), absorbed)
-    put_off = _sharing(found) | elsewhere
+    put_off = _sharing(found) | _elsewhere(found, held)
     settings = await _settings_tasks(conn, told, due, company)
     for client in found.values():
         for task in client.tasks:
@@ -113,6 +113,15 @@ def _with_own(client: Client, tasks: Iterable[Task], cases: Iterable[Case]) -> C
         tasks=(*client.tasks, *[task for task in tasks if task.id not in here]),
         cases=(*client.cases, *[case for case in cases if case.id not in here]),
     )
+
+
+def _elsewhere(found: Mapping[str, Client], held: Held) -> set[str]:
+    """The lanes whose client has a contact that is not ours to work on: he got this number only now."""
+    return {
+        lane
+        for lane, client in found.items()
+        if not held.allows([name_of_contact(contact.id) for contact in client.contacts])
+    }
 
 
 def _sharing(found: Mapping[str, Client]) -> set[str]:

@@ -20,7 +20,7 @@ from bridge.rules.outgoing import Cause, outgoing
 from bridge.rules.staff import employee_of, subject_of_party, unknown_party
 from bridge.store.calls import CallRecord, calls_of_unknown_party, save_calls, unknown_parties
 from bridge.store.claims import hold_lanes
-from bridge.store.clients import clients, settings_tasks
+from bridge.store.clients import clients, contact_names, settings_tasks
 from bridge.store.engine import Connection, Store
 from bridge.store.outbox import enqueue
 from bridge.store.records import Changes, NewVerdict, save
@@ -69,7 +69,8 @@ async def _credit(
     """Credit him with everything that this party has done; gives what has changed."""
     subject = subject_of_party(party)
     theirs = {record.lane for record in await calls_of_unknown_party(conn, party)}
-    await hold_lanes(conn, theirs | {f"subject:{subject}"})
+    contacts = chain.from_iterable((await contact_names(conn, theirs)).values())
+    await hold_lanes(conn, {*theirs, *contacts, f"subject:{subject}"})
     found = [record for record in await calls_of_unknown_party(conn, party) if record.lane in theirs]
     before = await _clients_of(conn, found)
     after = dict(before)

@@ -9,7 +9,7 @@ import structlog
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Overloaded, Stopping
 from bridge.model.events import CallSeen
-from bridge.store.errors import StoreUnavailable
+from bridge.store.errors import StoreUnavailable, Superseded
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ class Delivery:
             async with asyncio.timeout(self._stop_seconds):
                 while len(self._handover) and await self._deliver():
                     pass
-        except TimeoutError:
+        except (TimeoutError, Superseded):
             pass
         if len(self._handover):  # the PBX will be asked again, but what has ended by then is lost
             self._log.warning("source.calls_left", calls=len(self._handover))

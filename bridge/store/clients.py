@@ -14,9 +14,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.crm import Case, Client, Contact, Deal, Lead, Organisation, Task
-from bridge.store.claims import is_shared
+from bridge.model.phone import PhoneNumber, lookup_keys
 from bridge.store.rows import CASES, CONTACTS, DEALS, LEADS, ORGANISATIONS, TASKS
-from bridge.store.schema import contact, identity, missed_case, task
+from bridge.store.schema import identity, missed_case, task
 from bridge.store.statements import literally, rows_for
 
 R = TypeVar("R")
@@ -27,8 +27,6 @@ _CONTACTS_OF_PHONES = select(identity.c.value, identity.c.contact_id).where(
 )
 _CONTACTS = CONTACTS.having("id")
 _ORGANISATIONS = ORGANISATIONS.having("id")
-_EXISTING_CONTACTS = select(contact.c.id).where(contact.c.id.in_(bindparam("keys", expanding=True)))
-_FREE_CONTACTS = _EXISTING_CONTACTS.with_for_update(skip_locked=True)
 _LEADS = LEADS.having("contact_id").with_for_update()
 _DEALS = DEALS.having("contact_id").with_for_update()
 _OPEN_CASES = CASES.having("client").where(missed_case.c.status == literally("open")).with_for_update()
@@ -43,18 +41,16 @@ _SETTINGS_TASKS = (
 _TASKS_OF_CALLS = TASKS.having("call_id").with_for_update()
 
 
-async def lanes_elsewhere(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -> set[str]:
-    """Those of these lanes that lead to a contact whom another node is at work on; the contacts of the others are ours.
+async def contact_names(conn: AsyncConnection, lanes: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Under which names the contacts of these lanes are claimed: a client with two numbers has two lanes."""
+    keys = {lane: lookup_keys(PhoneNumber(lane)) for lane in lanes if lane.startswith("+")}
+    found = await _contacts_of(conn, keys)
+    return {lane: tuple([name_of_contact(id_) for id_ in sorted(ids)]) for lane, ids in found.items()}
 
-    Two lanes may share a contact, who has two numbers; their locks are two. On an embedded store nobody else works.
-    """
-    if not wanted or not is_shared(conn):
-        return set()
-    contacts_of = await _contacts_of(conn, wanted)
-    ids = {id_ for found in contacts_of.values() for id_ in found}
-    not_free = ids - {id_ for (id_,) in await rows_for(conn, _FREE_CONTACTS, ids)}
-    taken = {id_ for (id_,) in await rows_for(conn, _EXISTING_CONTACTS, not_free)}
-    return {lane for lane, found in contacts_of.items() if not taken.isdisjoint(found)}
+
+def name_of_contact(contact_id: str) -> str:
+    """The name under which this contact is claimed."""
+    return f"contact:{contact_id}"
 
 
 async def clients(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -> dict[str, Client]:

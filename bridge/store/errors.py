@@ -4,6 +4,7 @@
     ├── StoreUnavailable    try again later: it comes back by itself
     │   ├── StoreContended  try again at once: another node was faster
     │   └── StoreRefused    try again later, but a person must put it right first
+    ├── Superseded          let go: another node does this now
     ├── StoreInUse          stop: another daemon works on it
     ├── StoreCorrupt        stop: a person must restore it
     ├── SchemaOutdated      stop: run `bridge migrate`
@@ -46,6 +47,13 @@ class StoreRefused(StoreUnavailable):
     """The database does not let us in.
 
     A wrong password, no such database, or a missing right: set `store.url` and `store.password` right, or the server.
+    """
+
+
+class Superseded(StoreError):
+    """Another node has taken this over.
+
+    Nothing was written. Whatever this node still knows of it is out of date.
     """
 
 

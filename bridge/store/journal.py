@@ -1,7 +1,7 @@
 """The journal: what came in, acknowledged only after it is here; and the quarantine for what could not be read."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -93,12 +93,15 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingEntry:
-    """As much of an entry that is not handled yet as says whose it is."""
+    """As much of an entry that is not handled yet as says whose it is: under which `names` it is claimed.
+
+    A step that a platform pushes may turn out to be another client's, so it names its call beside the lane.
+    """
 
     id: int
     received_at: Instant
+    lane: str
     names: tuple[str, ...]
-    """The client's lane; a step that a platform pushes may turn out to be another's, so it names its call, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,7 @@ def _new_row(entry: NewEntry) -> tuple[Any, ...]:
         fact.event_id,
         TYPES[type(fact)],
         entry.lane,
-        None if isinstance(fact, FormSubmitted | ChatRequested) else fact.call_key,
+        _call_key(entry),
         fact.occurred_at,
         fact.received_at,
         event_text(fact),
@@ -189,7 +192,7 @@ _WAITING = (
 async def waiting(conn: AsyncConnection, limit: int) -> list[WaitingEntry]:
     """Whose the oldest events are that are not handled yet, in the order of their arrival."""
     return [
-        WaitingEntry(id=id_, received_at=received_at, names=_names(lane, call_key, type_))
+        WaitingEntry(id=id_, received_at=received_at, lane=lane, names=_names(lane, call_key, type_))
         for id_, received_at, lane, call_key, type_ in await rows_of(conn, _WAITING, count=limit)
     ]
 
@@ -373,6 +376,26 @@ async def known_lane(conn: AsyncConnection, call_keys: Collection[str]) -> dict[
     if missing:
         found |= {key: lane for key, lane in await rows_for(conn, _LANES_OF_EVENTS, missing) if not _of_call(lane)}
     return {key: lane for key, lane in found.items() if not _of_call(lane)}
+
+
+async def in_known_lanes(conn: AsyncConnection, entries: Sequence[NewEntry]) -> list[NewEntry]:
+    """The entries, in the lane of the client wherever an earlier step of the call has told who he is.
+
+    So whoever works on this client meets all his facts in their order, and no other node has some of them.
+    """
+    numbered = {
+        key: entry.lane for entry in reversed(entries) if (key := _call_key(entry)) and not _of_call(entry.lane)
+    }
+    unknown = {key for entry in entries if (key := _call_key(entry)) and _of_call(entry.lane)}
+    known = await known_lane(conn, unknown - numbered.keys()) | numbered
+    return [
+        replace(entry, lane=known.get(_call_key(entry) or "", entry.lane)) if _of_call(entry.lane) else entry
+        for entry in entries
+    ]
+
+
+def _call_key(entry: NewEntry) -> str | None:
+    return None if isinstance(entry.event, FormSubmitted | ChatRequested) else entry.event.call_key
 
 
 def _of_call(lane: str) -> bool:

@@ -70,6 +70,7 @@ def _engine(url: URL, connections: int, session: dict[str, str]) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_use_lifo=True,
+        pool_pre_ping=True,  # after a restart of the server nobody is told of it but by a connection that has gone
         hide_parameters=True,  # they are names and numbers, and errors are logged
         connect_args={
             "timeout": CONNECT_SECONDS,

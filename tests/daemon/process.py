@@ -67,6 +67,8 @@ token = { env = "SHOP_TOKEN" }
 class Bridge:
     """One configured bridge in a folder; `started` runs it."""
 
+    patience = PATIENCE
+
     def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
         self.folder = folder
         self.path = folder / "bridge.toml"
@@ -95,9 +97,13 @@ class Bridge:
         finally:
             self.stop()
 
+    def words(self) -> list[str]:
+        """The command that runs it."""
+        return [BRIDGE, "run", "--config", str(self.path)]
+
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [BRIDGE, "run", "--config", str(self.path)],
+            self.words(),
             stderr=subprocess.PIPE,
             text=True,
             env=self.environment,
@@ -117,7 +123,7 @@ class Bridge:
     def hears(self, event: str) -> dict[str, Any]:
         """The next log entry with this name; everything before it is passed over."""
         while True:
-            entry = self.said.get(timeout=PATIENCE)
+            entry = self.said.get(timeout=self.patience)
             if entry["event"] == event:
                 return entry
             if entry["event"] == "(the end)":

@@ -88,7 +88,7 @@ async def test_an_event_that_breaks_the_writing_is_found_by_ever_smaller_batches
     assert len(await office.cases()) == 39
     (entry,) = await failed(office)
     assert entry.call_key == "shop/c17"
-    assert "no such call" in (entry.problem or "")
+    assert "refused" in (entry.problem or "")
 
 
 async def test_a_call_that_cannot_be_judged_is_tried_again_later_and_holds_up_nobody(office):
