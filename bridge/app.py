@@ -21,20 +21,25 @@ from aiohttp import web
 
 from bridge import __version__
 from bridge.config import Configuration, ConfigurationError, Problem, load_everything
+from bridge.crm.http import HttpCrmAdapter, try_http_crm
+from bridge.crm.settings import HttpCrm
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
+from bridge.flow.delivery import Delivery
 from bridge.flow.holding import Holds
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
+from bridge.flow.replay import Replay
 from bridge.flow.supervision import keep
 from bridge.flow.tally import Tally
+from bridge.flow.trial import Trial
 from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
 from bridge.sources.ami import AmiLine
 from bridge.sources.ami_settings import AmiSettings
-from bridge.sources.ami_trial import Trial, try_asterisk
-from bridge.sources.http import WebhookReceiver, WebhookSettings
+from bridge.sources.ami_trial import try_asterisk
+from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
 from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import Store
@@ -45,7 +50,7 @@ from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
 from bridge.web.app import make_app, make_runner
 from bridge.web.door import BACKLOG, MOST_CONNECTIONS, Door
-from bridge.web.services import Services, SourceStatus, Status
+from bridge.web.services import Services, SourceStatus, Status, SystemStatus
 from bridge.wire.simulation import SimulatedCompany, simulated_call
 
 log = structlog.get_logger()
@@ -120,6 +125,16 @@ class _HeldLine:
     line: AmiLine | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _HeldCrm:
+    """A remote CRM that is told: what it was made of, and the task that tells it."""
+
+    delivery: Delivery
+    adapter: HttpCrmAdapter
+    settings: HttpCrm
+    task: asyncio.Task[None]
+
+
 class Daemon:
     """Every part of one running bridge."""
 
@@ -131,7 +146,7 @@ class Daemon:
         self._clock = Clock()
         self._tally = Tally()
         self._bulletin = Bulletin()
-        company = configuration.company
+        company, system = configuration.company, system_of(configuration)
         node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._holds = Holds(store, self._clock, node, heard=self._hear)
         self._lanes = Lanes(
@@ -143,11 +158,24 @@ class Daemon:
             bulletin=self._bulletin,
             tally=self._tally,
             node=node,
+            system=system,
+            deliver=self._wake_delivery,
         )
-        self._chores = Chores(store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake)
+        self._chores = Chores(
+            store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake, system=system
+        )
         self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock, node=node)
         self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
+        self._replay = Replay(
+            store,
+            self._clock,
+            read=lambda body, now: read_again(_webhooks(self._configuration), body, now),
+            country=lambda: self._configuration.company.country,
+            wake=self._wake_everybody,
+        )
         self._lines: dict[str, _HeldLine] = {}
+        self._crm: _HeldCrm | None = None
+        self._node = node
         self._refused_reload: str | None = None
         self._stopping = asyncio.Event()
         self._reloading = asyncio.Event()
@@ -168,6 +196,7 @@ class Daemon:
                 guard = self._tasks.create_task(self._kept("guard", self._holds.work))
                 try:
                     await self._hold_lines()
+                    await self._hold_crm()
                     await self._open_the_door(runner)
                     _let_what_is_there_stay()
                     playing = self._tasks.create_task(self._play(simulate)) if simulate else None
@@ -195,6 +224,7 @@ class Daemon:
             matrix_text=lambda: self._matrix_text,
             status=self._status,
             receive=self._receiver.receive,
+            replay=self._replay,
             settings=settings,
             session_key=_session_key(self._configuration.data_dir),
             version=__version__,
@@ -244,10 +274,12 @@ class Daemon:
         before, self._configuration = self._configuration, configuration
         self._matrix, self._matrix_text = matrix, scenarios
         self._intake.use(configuration.company)
-        self._lanes.use(configuration.company, matrix, self._matrix_text)
-        self._chores.use(configuration.company)
+        system = system_of(configuration)
+        self._lanes.use(configuration.company, matrix, self._matrix_text, system=system)
+        self._chores.use(configuration.company, system=system)
         self._receiver.configure(_webhooks(configuration))
         await self._hold_lines()
+        await self._hold_crm()
         self._refused_reload = None
         log.info("configuration.reloaded", scenarios=matrix.version)
         fixed = [key for key in FIXED if getattr(before, key) != getattr(configuration, key)]
@@ -305,6 +337,45 @@ class Daemon:
             case _:
                 assert_never(news)
 
+    async def _hold_crm(self) -> None:
+        """Tell the configured remote CRM, if there is one; one that did not change is left alone."""
+        wanted, held = self._configuration.crm, self._crm
+        if held is not None and wanted != held.settings:
+            await self._let_crm_go(held)
+            self._crm = held = None
+        if isinstance(wanted, HttpCrm) and held is None:
+            adapter = HttpCrmAdapter(wanted, self._clock)
+            delivery = Delivery(
+                self._store,
+                self._clock,
+                adapter,
+                wanted.limits,
+                system=wanted.kind,
+                holder=self._node,
+                chance=SystemRandom().random,
+                tally=self._tally,
+            )
+            task = self._tasks.create_task(self._kept("delivery", delivery.work))
+            self._crm = _HeldCrm(delivery=delivery, adapter=adapter, settings=wanted, task=task)
+
+    async def _let_crm_go(self, held: _HeldCrm) -> None:
+        """Let it finish what it has begun; what takes longer than the grace time is looked at the next time."""
+        held.delivery.close()
+        _, late = await asyncio.wait((held.task,), timeout=GRACE_SECONDS)
+        if late:
+            log.warning("bridge.stopped_late", task="delivery")
+            held.task.cancel()
+            await asyncio.wait((held.task,))
+        await held.adapter.close()
+
+    def _wake_delivery(self) -> None:
+        if self._crm is not None:
+            self._crm.delivery.wake()
+
+    def _wake_everybody(self) -> None:
+        self._lanes.wake()
+        self._wake_delivery()
+
     async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
         """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""
         self._stopping.set()
@@ -315,10 +386,13 @@ class Daemon:
         self._intake.close()
         self._lanes.close()
         self._chores.close()
-        _, late = await asyncio.wait(flow, timeout=GRACE_SECONDS)
-        for task in late:
-            log.warning("bridge.stopped_late", task=task.get_name())
-            task.cancel()
+        async with asyncio.TaskGroup() as leaving:
+            if self._crm is not None:
+                leaving.create_task(self._let_crm_go(self._crm))
+            _, late = await asyncio.wait(flow, timeout=GRACE_SECONDS)
+            for task in late:
+                log.warning("bridge.stopped_late", task=task.get_name())
+                task.cancel()
 
     async def _play(self, name: str) -> None:
         """Be the platform that a demonstration needs."""
@@ -345,7 +419,8 @@ class Daemon:
         lines = [
             _line_status(held, ours=embedded or self._holds.has(f"source {id_}")) for id_, held in self._lines.items()
         ]
-        return Status(sources=(*lines, *hooks), refused_reload=self._refused_reload)
+        systems = () if self._crm is None else (_system_status(self._crm),)
+        return Status(sources=(*lines, *hooks), systems=systems, refused_reload=self._refused_reload)
 
 
 async def _ended(lines: Iterable[_HeldLine]) -> None:
@@ -369,6 +444,36 @@ def _line_status(held: _HeldLine, *, ours: bool) -> SourceStatus:
         good=connected,
         since=line.connected_since,
         problem=line.problem,
+    )
+
+
+def _system_status(held: _HeldCrm) -> SystemStatus:
+    status = held.delivery.status
+    return SystemStatus(
+        id=status.system,
+        breaker=status.breaker.value,
+        since=status.since,
+        problem=status.problem,
+        paused_until=status.paused_until,
+        under_way=status.under_way,
+        alarm_age=held.settings.alarm_age_seconds,
+        alarm_size=held.settings.alarm_size,
+    )
+
+
+def system_of(configuration: Configuration) -> str | None:
+    """The remote system that is told of every effect; None: there is none."""
+    crm = configuration.crm
+    return crm.kind if isinstance(crm, HttpCrm) else None
+
+
+def replay_beside(configuration: Configuration, store: Store) -> Replay:
+    """For a command: a running daemon looks by itself what there is to handle again."""
+    return Replay(
+        store,
+        Clock(),
+        read=lambda body, now: read_again(_webhooks(configuration), body, now),
+        country=lambda: configuration.company.country,
     )
 
 
@@ -454,11 +559,13 @@ def simulated_company(configuration: Configuration) -> SimulatedCompany:
 
 
 async def try_connections(configuration: Configuration) -> dict[str, Trial]:
-    """Log in to every source that we call, and name those that call us; by source id."""
+    """Log in to every source that we call and to the CRM, and name those that call us; by source id, or `crm`."""
     found = {}
     for source in configuration.sources:
         if isinstance(source, AmiSettings):
             found[source.id] = await try_asterisk(source, Clock(), ZoneInfo(configuration.company.timezone))
         else:
             found[source.id] = Trial(good=True, detail=f"pushes to /hooks/{source.id}; nothing to try from here")
+    if isinstance(configuration.crm, HttpCrm):
+        found["crm"] = await try_http_crm(configuration.crm, Clock())
     return found

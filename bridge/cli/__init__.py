@@ -11,7 +11,7 @@ import typer
 
 from bridge import __version__
 from bridge.app import StartRefused
-from bridge.cli import blocks, calls, daemon, tokens
+from bridge.cli import blocks, calls, daemon, replay, tokens
 from bridge.cli.frame import WANTING, fail, json_is_asked, misuse, out
 from bridge.store.errors import StoreError
 
@@ -25,6 +25,7 @@ bridge = typer.Typer(
 )
 bridge.add_typer(daemon.commands)
 bridge.add_typer(calls.commands)
+bridge.add_typer(replay.commands)
 bridge.add_typer(blocks.commands, name="block")
 bridge.add_typer(tokens.commands, name="token")
 

@@ -47,7 +47,7 @@ def run(
 @commands.command(epilog="Example: bridge check --config bridge.toml --connect")
 def check(
     config: ConfigPath = DEFAULT_PATH,
-    connect: Annotated[bool, typer.Option("--connect", help="Also log in to every source.")] = False,
+    connect: Annotated[bool, typer.Option("--connect", help="Also log in to every source and to the CRM.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate configuration and scenarios: every problem at once, with line and remedy."""

@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from bridge.config.lines import Key, spell
 from bridge.config.problems import Findings, did_you_mean
 from bridge.config.reading import Placed, S, Sections
 from bridge.config.settings import EmployeeSection, LineSection, ScheduleSection
 from bridge.config.values import is_loopback, read_hours
+from bridge.crm.settings import HttpCrm
 from bridge.model.people import Branch, Company, Employee, Line, Policy, Role, Schedule
 from bridge.model.phone import Hidden, PhoneNumber, Unusable, lookup_keys, read_number
 
@@ -20,6 +22,7 @@ def found_company(sections: Sections, found: Findings) -> Company:
     _check_references(sections, found)
     _check_sources(sections, found)
     _check_web(sections, found)
+    _check_crm(sections, found)
     bridge = sections.bridge
     return Company(
         name=bridge.name,
@@ -175,6 +178,13 @@ def _check_web(sections: Sections, found: Findings) -> None:
     elif web.anonymous == "read" and sections.bridge.public_url:
         place = found.place(("bridge", "public_url"))
         found.warn(("web", "anonymous"), f"whoever reaches {place} can read everything; the proxy must ask who he is")
+
+
+def _check_crm(sections: Sections, found: Findings) -> None:
+    if isinstance(sections.crm, HttpCrm) and sections.crm.url:
+        parts = urlsplit(sections.crm.url)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            found.warn(("crm", "url"), "clients' data and the token travel unencrypted; write https://")
 
 
 def _blocked(sections: Sections, owners: Mapping[str, Key], found: Findings) -> Iterator[str]:

@@ -15,6 +15,7 @@ from bridge.config.lines import Key
 from bridge.config.problems import MASKED, ConfigurationError, Findings, Problem
 from bridge.config.reading import Sections, SourceSettings, parse, read_sections
 from bridge.config.scenarios import read_scenarios, refuse_unprepared
+from bridge.crm.settings import CrmSettings
 from bridge.model.people import Company
 from bridge.rules.matrix import Matrix
 from bridge.web.settings import WebSettings
@@ -37,7 +38,7 @@ class Configuration:
     company: Company
     sources: tuple[SourceSettings, ...]
     scenarios_path: Path
-    crm_kind: str
+    crm: CrmSettings
     warnings: tuple[str, ...] = ()
     effective: Mapping[str, Any] = field(default_factory=dict)
     places: Mapping[str, tuple[str, int]] = field(default_factory=dict, repr=False)
@@ -127,7 +128,7 @@ def _draft(path: Path, environ: Mapping[str, str] | None, *, needs_secrets: bool
         company=company,
         sources=tuple(item.section for item in sections.sources),
         scenarios_path=scenarios,
-        crm_kind=sections.crm.kind,
+        crm=sections.crm,
         warnings=tuple(found.warnings),
         effective=_effective(sections, company, data_dir, scenarios),
         places=_places(sections, found),

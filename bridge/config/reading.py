@@ -16,7 +16,6 @@ from bridge.config.problems import MASKED, Findings, did_you_mean
 from bridge.config.settings import (
     BranchSection,
     BridgeSection,
-    CrmSection,
     EmployeeSection,
     LineSection,
     PolicySection,
@@ -24,6 +23,7 @@ from bridge.config.settings import (
     ScheduleSection,
     StoreSection,
 )
+from bridge.crm.settings import CrmSettings, EmbeddedCrm, HttpCrm
 from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.http import WebhookSettings
 from bridge.web.settings import WebSettings
@@ -36,7 +36,6 @@ SINGLE: Final[Mapping[str, type[BaseModel]]] = {
     "web": WebSettings,
     "policy": PolicySection,
     "scenarios": ScenariosSection,
-    "crm": CrmSection,
 }
 REPEATED: Final[Mapping[str, type[BaseModel]]] = {
     "branch": BranchSection,
@@ -44,6 +43,7 @@ REPEATED: Final[Mapping[str, type[BaseModel]]] = {
     "schedule": ScheduleSection,
     "line": LineSection,
 }
+CRMS: Final[Mapping[str, type[CrmSettings]]] = {"embedded": EmbeddedCrm, "http": HttpCrm}
 SOURCES: Final[Mapping[str, type[SourceSettings]]] = {"ami": AmiSettings, "webhook": WebhookSettings}
 
 _NO_TRUNKS: Final = (
@@ -71,7 +71,7 @@ class Sections:
     web: WebSettings
     policy: PolicySection
     scenarios: ScenariosSection
-    crm: CrmSection
+    crm: CrmSettings
     branches: tuple[Placed[BranchSection], ...]
     employees: tuple[Placed[EmployeeSection], ...]
     schedules: tuple[Placed[ScheduleSection], ...]
@@ -111,7 +111,7 @@ def read_sections(raw: Mapping[str, Any], credentials: Credentials, found: Findi
         web=reader.single("web", WebSettings),
         policy=reader.single("policy", PolicySection),
         scenarios=reader.single("scenarios", ScenariosSection),
-        crm=reader.single("crm", CrmSection),
+        crm=reader.crm(),
         branches=tuple(reader.repeated("branch", BranchSection)),
         employees=tuple(reader.repeated("employee", EmployeeSection)),
         schedules=tuple(reader.repeated("schedule", ScheduleSection)),
@@ -127,7 +127,7 @@ class _Reader:
     found: Findings
 
     def unknown_sections(self) -> None:
-        known = {**SINGLE, **REPEATED, "source": BaseModel}
+        known = {**SINGLE, **REPEATED, "source": BaseModel, "crm": BaseModel}
         for name in self.raw.keys() - known.keys():
             value = None if isinstance(self.raw[name], dict | list) else self.raw[name]
             hint = _home_of(name) if value is not None else ""
@@ -157,6 +157,15 @@ class _Reader:
             filled = self.credentials.fill(table, model, key, self.found)
             if (section := self._validated(key, table, filled, model)) is not None:
                 yield Placed(key=key, section=section)
+
+    def crm(self) -> CrmSettings:
+        table = self.raw.get("crm", {})
+        kind = table.get("kind", "embedded") if isinstance(table, dict) else "embedded"
+        model = CRMS.get(kind) if isinstance(kind, str) else None
+        if model is None:
+            self.found.add(("crm", "kind"), f"there is no such kind of CRM; {did_you_mean(kind, CRMS)}", kind)
+            return EmbeddedCrm()
+        return self.single("crm", model)
 
     def same_ids(self) -> None:
         """Note every id that somebody else of the same section has."""

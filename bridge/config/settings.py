@@ -150,9 +150,3 @@ class LineSection(Section):
     name: Text | None = None
     branch: str | None = None
     schedule: str | None = None
-
-
-class CrmSection(Section):
-    """[crm]: where the records land."""
-
-    kind: Literal["embedded"] = "embedded"

@@ -14,8 +14,10 @@ from bridge.flow.timers import Agenda
 from bridge.model.crm import Client, Note, Task, TaskKind, TaskStatus
 from bridge.model.effects import CompleteTask, CountOnly, Effect, RepeatTask
 from bridge.model.moment import Instant
+from bridge.model.outgoing import Outgoing
 from bridge.model.people import Company
 from bridge.rules import ledger
+from bridge.rules.outgoing import Cause, outgoing
 from bridge.rules.rows import Matrix
 from bridge.rules.shifts import local
 from bridge.store.calls import CallRecord
@@ -33,7 +35,8 @@ class Batch:
     `records` are the calls by their own keys, `clients` by their lanes. `blocked` has the lookup keys of this batch
     that are blocked, `put_off` is how many facts wait for the next one. `gave_up` has by lane the calls in which the
     client gave up early, and when each began (D12). `settings_tasks` are the open ones by what they are about: calls
-    of several clients share them. `forgotten` and `forgotten_calls` are what the journal must not keep the number of.
+    of several clients share them. `system` is the remote system that is told of every effect, None: there is none; what
+    it is to be told is `outgoing`. `forgotten` and `forgotten_calls` are what the journal must not keep the number of.
     """
 
     company: Company
@@ -44,6 +47,7 @@ class Batch:
     agenda: Agenda
     records: dict[str, CallRecord]
     clients: dict[str, Client]
+    system: str | None = None
     blocked: frozenset[str] = frozenset()
     gave_up: dict[str, dict[str, Instant]] = field(default_factory=dict)
     settings_tasks: dict[str, Task] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class Batch:
     notes: list[Note] = field(default_factory=list)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    outgoing: list[Outgoing] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     forgotten: list[int] = field(default_factory=list)
     forgotten_calls: set[str] = field(default_factory=set)
@@ -84,8 +89,12 @@ class Batch:
         """One more of these today."""
         self.counters[counter, f"{local(self.now, self.company.timezone):%Y-%m-%d}"] += 1
 
-    def enact(self, lane: str, effects: Sequence[Effect]) -> None:
-        """Carry the effects out on the client of this lane, so that the next fact of the batch sees them."""
+    def enact(self, cause: Cause, effects: Sequence[Effect]) -> None:
+        """Carry the effects out on the client whose lane it is, so that the next fact of the batch sees them.
+
+        What a remote system is to be told of them leaves with the batch.
+        """
+        lane = cause.lane
         client = self._with_settings_tasks(self.clients[lane], effects)
         client = self.clients[lane] = ledger.apply_all(client, effects)
         for effect in effects:
@@ -96,6 +105,9 @@ class Batch:
         for task in client.tasks:
             if task.kind is TaskKind.SETTINGS and task.subject is not None and task.status is TaskStatus.OPEN:
                 self.settings_tasks[task.subject] = task
+        if self.system is not None:
+            shared = {task.id: subject for subject, task in self.settings_tasks.items()}
+            self.outgoing += outgoing(self.system, cause, effects, shared)
 
     def gave_up_before(self, record: CallRecord) -> bool:
         """The client of this call gave up early in another one, within the hour before it (D12)."""

@@ -28,10 +28,12 @@ class Chores:
         bulletin: Bulletin,
         wake: Callable[[], None],
         give_up_after: float = GIVE_UP_SECONDS,
+        system: str | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._company = company
+        self._system = system
         self._bulletin = bulletin
         self._wake = wake
         self._give_up_after = give_up_after
@@ -39,9 +41,9 @@ class Chores:
         self._news = asyncio.Event()
         self._closed = False
 
-    def use(self, company: Company) -> None:
-        """The company is like this now."""
-        self._company = company
+    def use(self, company: Company, *, system: str | None = None) -> None:
+        """The company is like this now; `system` is the remote system that is told of every effect."""
+        self._company, self._system = company, system
         self._news.set()
 
     def close(self) -> None:
@@ -68,7 +70,7 @@ class Chores:
         if company is not self._known:
             async with self._store.writing() as conn:
                 await mirror_employees(conn, company.employees.values())
-            await credit_known_parties(self._store, self._clock, company, self._bulletin)
+            await credit_known_parties(self._store, self._clock, company, self._bulletin, self._system)
             self._known = company
         if await sweep(self._store, self._clock, self._give_up_after):
             self._wake()

@@ -26,6 +26,7 @@ from bridge.model.situation import Occasion, Situation
 from bridge.rules import ledger
 from bridge.rules.decide import decide
 from bridge.rules.findings import outcome_of
+from bridge.rules.outgoing import Cause
 from bridge.rules.staff import employee_of, settings_subject, unknown_party
 from bridge.store.calls import CallRecord
 from bridge.store.records import NewVerdict
@@ -195,7 +196,15 @@ def _decide(batch: Batch, record: CallRecord, occasion: Occasion) -> Verdict:
 
 def _carry_out(batch: Batch, record: CallRecord, occasion: Occasion, verdict: Verdict, **decided: Any) -> CallRecord:
     """Do what the verdict says, and keep it beside the call, of which so much is `decided` now."""
-    batch.enact(record.lane, verdict.effects)
+    cause = Cause(
+        fact=record.key,
+        lane=record.lane,
+        at=batch.now,
+        call=record.key,
+        scenario=verdict.scenario or record.scenario,
+        client_number=record.client_number,
+    )
+    batch.enact(cause, verdict.effects)
     links = ledger.links_of(verdict.effects)
     if links is not None:
         decided["lead_id"] = links.lead_id or record.lead_id
@@ -279,7 +288,8 @@ def _take_inquiry(batch: Batch, told: Told) -> None:
         own_number=batch.is_own(who),
     )
     verdict = decide(situation, batch.matrix)
-    batch.enact(who.lane, verdict.effects)
+    cause = Cause(fact=told.key, lane=who.lane, at=batch.now, scenario=verdict.scenario, client_number=who.number)
+    batch.enact(cause, verdict.effects)
     _keep(batch, told.key, None, situation.occasion, verdict, matrix=batch.matrix.version)
 
 

@@ -5,7 +5,7 @@ how many of them share a batch, or where a crash has cut.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -30,6 +30,7 @@ from bridge.store.errors import StoreContended, StoreCorrupt, StoreUnavailable
 from bridge.store.holds import News, tell_nodes
 from bridge.store.journal import fail, finish, forget
 from bridge.store.matrices import keep_matrix, matrix_text
+from bridge.store.outbox import enqueue
 from bridge.store.records import Changes, save
 
 log = structlog.get_logger()
@@ -41,6 +42,8 @@ PACE_SECONDS = 0.05
 """The rest after a batch that was not full. A batch costs some milliseconds whatever its size: without a rest, a steady
 stream of pushes would be handled a few at a time, at three times the price; the first after a quiet moment never waits.
 """
+POLL_SECONDS = 5.0
+"""How often we look by ourselves: a command may have put something into the journal."""
 RETRY_SECONDS = 1.0
 """How long to wait when the store is unavailable."""
 LOOK_SECONDS = 2.0
@@ -61,7 +64,11 @@ DECIDED = {
 
 
 class Lanes:
-    """Handles what the journal holds and judges what is due, for as long as `work` runs."""
+    """Handles what the journal holds and judges what is due, for as long as `work` runs.
+
+    `system` is the remote system that is told of every effect, None: there is none; `deliver` is called when there is
+    something new for it.
+    """
 
     def __init__(
         self,
@@ -74,9 +81,12 @@ class Lanes:
         bulletin: Bulletin,
         tally: Tally,
         node: str = "",
+        system: str | None = None,
+        deliver: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._node = node
+        self._deliver = deliver
         self._clock = clock
         self._bulletin = bulletin
         self._tally = tally
@@ -87,15 +97,16 @@ class Lanes:
         self._next_due: Instant | None = None
         self._claim = Claim()
         self._kept: str | None = None  # the scenarios that the store has for sure
-        self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices={matrix.version: matrix})
+        matrices = {matrix.version: matrix}
+        self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices, system=system)
 
-    def use(self, company: Company, matrix: Matrix, scenarios: str) -> None:
+    def use(self, company: Company, matrix: Matrix, scenarios: str, *, system: str | None = None) -> None:
         """From the next batch on: this company, and this matrix for calls that begin from now on (S3-24).
 
         `scenarios` is the text that the matrix was read from; the store keeps it for the calls that began with it.
         """
         matrices = {**self._wishes.matrices, matrix.version: matrix}
-        self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices)
+        self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices, system=system)
         self.wake()
 
     def wake(self) -> None:
@@ -123,7 +134,8 @@ class Lanes:
             if not more and not self._closed:
                 if self._claim.entries or self._claim.due:
                     await self._clock.sleep(PACE_SECONDS)
-                await self._clock.wait(self._news, until=self._next_due)
+                latest = self._clock.now() + POLL_SECONDS
+                await self._clock.wait(self._news, until=min(self._next_due or latest, latest))
 
     async def turn(self) -> bool:
         """One batch; gives whether there is more to do now.
@@ -178,6 +190,8 @@ class Lanes:
         self._kept = wishes.matrix.version
         self._add_up(batch, claim, now)
         _tell(self._bulletin, batch, calls, changes)
+        if batch.outgoing:
+            self._deliver()
         due_by_now = self._next_due is not None and self._next_due <= now
         return not idle and (claim.full or claim.passed_over or batch.put_off > 0 or due_by_now)
 
@@ -270,6 +284,8 @@ async def _write(conn: Connection, batch: Batch, calls: Sequence[CallRecord], ch
     await save(conn, changes)
     await finish(conn, [told.entry.id for told in batch.told], batch.now)
     await forget(conn, batch.forgotten, batch.forgotten_calls, batch.now)
+    if batch.system is not None and batch.outgoing:
+        await enqueue(conn, batch.system, batch.outgoing, batch.now)
 
 
 def _tell(bulletin: Bulletin, batch: Batch, calls: Iterable[CallRecord], changes: Changes) -> None:

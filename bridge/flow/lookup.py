@@ -23,13 +23,15 @@ from bridge.store.engine import Connection
 class Wishes:
     """What the company wants at present: who it is, and its scenarios, read and as they were written.
 
-    `matrices` are those with the older versions that calls began with.
+    `matrices` are those with the older versions that calls began with. `system` is the remote system that is told of
+    every effect, None: there is none.
     """
 
     company: Company
     matrix: Matrix
     scenarios: str
     matrices: dict[str, Matrix]
+    system: str | None = None
 
 
 async def lay_out(
@@ -66,6 +68,7 @@ async def lay_out(
         agenda=Agenda(records[record.key] for record in due if record.key not in late),
         records=records,
         clients=found,
+        system=wishes.system,
         blocked=(company.blocked & keys) | await blocked_among(conn, keys),
         gave_up=await _gave_up(conn, found, told, records.values(), company),
         settings_tasks=settings,

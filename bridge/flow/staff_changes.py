@@ -11,15 +11,18 @@ from bridge.flow.credit import handed_to, keepers
 from bridge.model.crm import Client
 from bridge.model.effects import CompleteTask, HandOver, Verdict
 from bridge.model.moment import Instant
+from bridge.model.outgoing import Outgoing
 from bridge.model.people import Company, Employee
 from bridge.model.phone import PhoneNumber, lookup_keys
 from bridge.model.situation import Occasion
 from bridge.rules import ledger
+from bridge.rules.outgoing import Cause, outgoing
 from bridge.rules.staff import employee_of, subject_of_party, unknown_party
 from bridge.store.calls import CallRecord, calls_of_unknown_party, save_calls, unknown_parties
 from bridge.store.claims import hold_lanes
 from bridge.store.clients import clients, contact_names, settings_tasks
 from bridge.store.engine import Connection, Store
+from bridge.store.outbox import enqueue
 from bridge.store.records import Changes, NewVerdict, save
 
 log = structlog.get_logger()
@@ -33,10 +36,13 @@ class _Credited:
     handed: HandOver | None
 
 
-async def credit_known_parties(store: Store, clock: Clock, company: Company, bulletin: Bulletin) -> int:
+async def credit_known_parties(
+    store: Store, clock: Clock, company: Company, bulletin: Bulletin, system: str | None = None
+) -> int:
     """Look through the calls in which somebody unknown took part; gives how many are credited to an employee now.
 
     His settings task closes. What those calls had opened and the top manager still keeps untouched is handed to him.
+    `system` is the remote system that is told of it, None: there is none.
 
     Raises:
         StoreUnavailable: what was committed stays, the rest is found the next time.
@@ -49,7 +55,7 @@ async def credit_known_parties(store: Store, clock: Clock, company: Company, bul
         employee = employee_of(company, party)
         if employee is not None:
             async with store.writing() as conn:
-                news = await _credit(conn, company, party, employee, clock.now())
+                news = await _credit(conn, company, party, employee, now=clock.now(), system=system)
             calls = [change for change in news if change.topic is Topic.CALL]
             log.info("employee.recognised", employee=employee.id, calls=len(calls))
             bulletin.publish(news)
@@ -57,7 +63,9 @@ async def credit_known_parties(store: Store, clock: Clock, company: Company, bul
     return credited
 
 
-async def _credit(conn: Connection, company: Company, party: str, employee: Employee, now: Instant) -> list[Change]:
+async def _credit(
+    conn: Connection, company: Company, party: str, employee: Employee, *, now: Instant, system: str | None
+) -> list[Change]:
     """Credit him with everything that this party has done; gives what has changed."""
     subject = subject_of_party(party)
     theirs = {record.lane for record in await calls_of_unknown_party(conn, party)}
@@ -70,7 +78,8 @@ async def _credit(conn: Connection, company: Company, party: str, employee: Empl
     changed = [ledger.changes(before[lane], after[lane]) for lane in before]
     tasks = Client(lane=subject, tasks=tuple((await settings_tasks(conn, [subject])).values()))
     note = f"{party} is {employee.name} now; {len(found)} calls were credited."
-    done = ledger.apply_all(tasks, [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks])
+    closing = [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks]
+    done = ledger.apply_all(tasks, closing)
     changes = Changes(
         contacts=[contact for part in changed for contact in part.contacts],
         organisations=[organisation for part in changed for organisation in part.organisations],
@@ -80,8 +89,24 @@ async def _credit(conn: Connection, company: Company, party: str, employee: Empl
     )
     await save_calls(conn, [each.record for each in credited])
     await save(conn, changes)
+    if system is not None:
+        told = [item for each in credited if each.handed for item in _told(system, each.record, each.handed, now)]
+        told += outgoing(system, Cause(fact=subject, lane=subject, at=now), closing, {})
+        await enqueue(conn, system, told, now)
     news = [change_of(record) for record in chain[Shown](changes.leads, changes.contacts, changes.tasks)]
     return news + [change_of(each.record) for each in credited]
+
+
+def _told(system: str, record: CallRecord, handed: HandOver, now: Instant) -> list[Outgoing]:
+    cause = Cause(
+        fact=record.key,
+        lane=record.lane,
+        at=now,
+        call=record.key,
+        scenario=record.scenario,
+        client_number=record.client_number,
+    )
+    return outgoing(system, cause, [handed], {})
 
 
 async def _clients_of(conn: Connection, records: list[CallRecord]) -> dict[str, Client]:

@@ -9,7 +9,7 @@ class Tally:
     """Counts since the start. `verdicts` counts by scenario (`none`: no row matched), `effects` by their kind.
 
     `lag` is how many seconds the journal's last handled event had waited; `waiting` how many events intake holds that
-    are not yet on disk.
+    are not yet on disk. `answers` counts what remote systems answered, by system and what it means (see flow.answers).
     """
 
     accepted: int = 0
@@ -27,3 +27,4 @@ class Tally:
     restarts: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    answers: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -1,23 +1,15 @@
 """Log in to an Asterisk once, look around and leave: for `bridge check --connect`."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import tzinfo
 
 from bridge.flow.clock import Clock
+from bridge.flow.trial import Trial
 from bridge.sources.ami_session import AmiSession, LineLost, LoginRefused, connect
 from bridge.sources.ami_settings import AmiSettings
 from bridge.sources.record_settings import CallRecordSettings
 from bridge.store.call_records import RecordsUnavailable
 from bridge.wire.asterisk import EVENTS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """What came of it; `good` means that a line to this PBX would miss nothing that can be found out so."""
-
-    good: bool
-    detail: str
 
 
 async def try_asterisk(settings: AmiSettings, clock: Clock, zone: tzinfo) -> Trial:

@@ -8,7 +8,7 @@ not be read, which goes into the quarantine.
 import asyncio
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal, Self
 
@@ -17,11 +17,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Intake, Overloaded, Stopping
+from bridge.flow.pace import TokenBucket
+from bridge.flow.replay import StillUnreadable
+from bridge.model.events import Event
 from bridge.model.moment import Instant
 from bridge.sources.room import Room
 from bridge.store.errors import StoreError
+from bridge.store.journal import Quarantined
 from bridge.wire import generic, problems, standard_webhooks
-from bridge.wire.problems import Problem, Unreadable
+from bridge.wire.problems import Problem, Unreadable, shown
 
 MOST_UNFINISHED = 64 * 1024 * 1024
 """Bytes of bodies that are not whole yet, of all senders together; whoever comes later is asked to come again."""
@@ -63,27 +67,6 @@ class WebhookSettings(BaseModel):
         if not (self.token and self.token.get_secret_value()) and self.signing_secret is None:
             raise ValueError('a webhook needs a token or a signing_secret: token = { env = "BRIDGE_SHOP_TOKEN" }')
         return self
-
-
-class TokenBucket:
-    """How fast somebody may go: `per_second` for ever, `burst` at once."""
-
-    __slots__ = ("_at", "_burst", "_left", "_per_second")
-
-    def __init__(self, *, per_second: float, burst: int, now: Instant) -> None:
-        self._per_second = per_second
-        self._burst = float(burst)
-        self._left = float(burst)
-        self._at = now
-
-    def take(self, now: Instant) -> float:
-        """Take one; 0 if there was one, else the seconds until there is one."""
-        self._left = min(self._burst, self._left + max(0.0, now - self._at) * self._per_second)
-        self._at = now
-        if self._left >= 1.0:
-            self._left -= 1.0
-            return 0.0
-        return (1.0 - self._left) / self._per_second
 
 
 class _Hook:
@@ -165,6 +148,21 @@ class WebhookReceiver:
             body=b'{"accepted": %d, "duplicates": %d}' % (accepted.accepted, accepted.duplicates),
             content_type="application/json",
         )
+
+
+def read_again(hooks: Iterable[WebhookSettings], body: Quarantined, now: Instant) -> Sequence[Event]:
+    """The events in a body that could not be read when it came, as its source reads it now.
+
+    Raises:
+        StillUnreadable: it still cannot, or there is no such source any more.
+
+    """
+    if all(hook.id != body.source for hook in hooks):
+        raise StillUnreadable(f"no webhook has the id {shown(body.source)} any more")
+    events = generic.read_events(body.body, source=body.source, received_at=now)
+    if isinstance(events, Unreadable):
+        raise StillUnreadable(str(events))
+    return events
 
 
 def _refuse_by_its_head(hook: _Hook, headers: Mapping[str, str]) -> web.Response | None:

@@ -10,6 +10,7 @@ from bridge.model.call import Call, Utm
 from bridge.model.crm import Client
 from bridge.model.effects import Verdict
 from bridge.model.events import CallStep, Event
+from bridge.model.outgoing import Outgoing
 from bridge.model.people import Employee
 from bridge.store.codec import Turn, turns
 from bridge.store.errors import UnreadableDocument
@@ -37,6 +38,7 @@ _CALL = _texts(Call)
 _CLIENT = _texts(Client)
 _VERDICT = _texts(Verdict)
 _STEPS = _texts(tuple[CallStep, ...])
+_OUTGOING = _texts(Outgoing)
 _WORDS = _texts(tuple[str, ...])
 _UTM = _texts(Utm)
 _NONE, _NO_UTM, _NO_UTM_TEXT = "[]", Utm(), "{}"  # by far the most frequent ones
@@ -100,6 +102,16 @@ def steps_text(steps: tuple[CallStep, ...]) -> str:
 def read_steps(text: str) -> tuple[CallStep, ...]:
     """The steps that `steps_text` wrote; raises UnreadableDocument."""
     return typing.cast("tuple[CallStep, ...]", _STEPS[1](text))
+
+
+def outgoing_text(outgoing: Outgoing) -> str:
+    """An effect on its way to a remote system."""
+    return _OUTGOING[0](outgoing)
+
+
+def read_outgoing(text: str) -> Outgoing:
+    """The effect that `outgoing_text` wrote; raises UnreadableDocument."""
+    return typing.cast("Outgoing", _OUTGOING[1](text))
 
 
 def words_text(words: tuple[str, ...]) -> str:

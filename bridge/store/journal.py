@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.events import (
@@ -301,6 +301,44 @@ async def retry_failed(conn: AsyncConnection, ids: Collection[int] | None = None
         return (await conn.execute(statement)).rowcount
     listed = statement.where(event.c.id.in_(bindparam("keys", expanding=True)))
     return sum([(await conn.execute(listed, {"keys": piece})).rowcount for piece in in_pieces(ids)])
+
+
+async def failed_ids(
+    conn: AsyncConnection, *, ids: Collection[int] | None = None, since: Instant | None = None
+) -> list[int]:
+    """The failed events: these, or (None) all, that failed at `since` or later; the oldest first."""
+    statement = select(event.c.id).where(event.c.state == literally("failed"))
+    return await _chosen(conn, statement, event.c.id, ids, None if since is None else event.c.handled_at >= since)
+
+
+async def quarantine_ids(
+    conn: AsyncConnection, *, ids: Collection[int] | None = None, since: Instant | None = None
+) -> list[int]:
+    """The bodies that wait in quarantine: these, or (None) all, that came at `since` or later; the oldest first."""
+    statement = select(quarantine.c.id).where(quarantine.c.state == literally("waiting"))
+    late = None if since is None else quarantine.c.received_at >= since
+    return await _chosen(conn, statement, quarantine.c.id, ids, late)
+
+
+async def _chosen(
+    conn: AsyncConnection, statement: Select[Any], id_: Any, ids: Collection[int] | None, late: Any
+) -> list[int]:
+    if late is not None:
+        statement = statement.where(late)
+    if ids is None:
+        return [found for (found,) in await conn.execute(statement.order_by(id_))]
+    listed = statement.where(id_.in_(bindparam("keys", expanding=True)))
+    pieces = [await conn.execute(listed, {"keys": piece}) for piece in in_pieces(ids)]
+    return sorted({found for piece in pieces for (found,) in piece})
+
+
+async def quarantine_bodies(conn: AsyncConnection, ids: Collection[int]) -> list[Quarantined]:
+    """Those of these bodies that still wait, the oldest first."""
+    statement = select(*quarantine.c).where(
+        quarantine.c.state == literally("waiting"), quarantine.c.id.in_(bindparam("keys", expanding=True))
+    )
+    found = {row[0]: row for piece in in_pieces(ids) for row in await conn.execute(statement, {"keys": piece})}
+    return [_quarantined(found[id_]) for id_ in sorted(found)]
 
 
 async def entries(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.errors import SchemaOutdated, SchemaTooNew
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision in migrations/versions, oldest first; a test compares."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "alembic_version"

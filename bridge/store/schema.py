@@ -374,19 +374,56 @@ counter = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Serial, primary_key=True),
+    Column("id", Serial, primary_key=True),  # the order within a lane
     Column("key", String, nullable=False, unique=True),
     Column("system", String, nullable=False),
     Column("lane", String, nullable=False),
+    Column("effect", String, nullable=False),
     Column("body", Text, nullable=False),
-    Column("state", String, nullable=False),  # waiting | sent | dead
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("next_at", Double, nullable=False),
+    Column("state", String, nullable=False),  # waiting | dead | done
+    Column("attempts", Integer, nullable=False),  # those that count against it
+    Column("unknown", Boolean, nullable=False),  # it may have been sent, and nobody knows what became of it
     Column("created_at", Double, nullable=False),
+    Column("since", Double, nullable=False),  # when it began to wait
+    Column("finished_at", Double),  # when it was delivered or given up
     Column("problem", Text),
 )
-_index_of_some("ix_outbox_waiting", outbox.c.system, outbox.c.next_at, where=outbox.c.state == "waiting")
+_index_of_some(
+    "ix_outbox_waiting",
+    outbox.c.system,
+    outbox.c.lane,
+    outbox.c.id,
+    outbox.c.state,  # or SQLite would go and read it in each row, to count them
+    where=outbox.c.state == "waiting",
+)
 _index_of_some("ix_outbox_dead", outbox.c.id, where=outbox.c.state == "dead")
+_index_of_some("ix_outbox_done", outbox.c.finished_at, where=outbox.c.state == "done")
+
+outbox_lane = Table(
+    "outbox_lane",  # each lane of a system that has something waiting; whoever delivers for it holds this row
+    metadata,
+    Column("system", String, primary_key=True),
+    Column("lane", String, primary_key=True),
+    Column("next_at", Double, nullable=False),  # when it may be tried next; while it is held: when the lease runs out
+    Column("holder", String),
+    Column("held_by", BigInteger),  # the dead letter that holds the others back until next_at
+    sqlite_with_rowid=False,
+)
+Index("ix_outbox_lane_next_at", outbox_lane.c.system, outbox_lane.c.next_at)
+_index_of_some(
+    "ix_outbox_lane_held", outbox_lane.c.system, outbox_lane.c.lane, where=outbox_lane.c.held_by.is_not(None)
+)
+
+remote_record = Table(
+    "remote_record",  # what a remote system calls a record of ours
+    metadata,
+    Column("system", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("local_id", String, primary_key=True),
+    Column("remote_id", String, nullable=False),
+    Column("at", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
 
 LANE_SLOTS = 8192
 """Lanes share this many locks. Two clients of one slot only wait for one another; more slots, fewer such pairs."""

@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from bridge.flow.intake import Overloaded, Stopping
 from bridge.store.errors import BadCursor, StoreError, VersionConflict
-from bridge.web import calls, explanation, forms, health, pages, recorder, records, shapes, stream, writing
+from bridge.web import calls, explanation, forms, health, outbox, pages, recorder, records, shapes, stream, writing
 from bridge.web.endpoints import Endpoint, services
 from bridge.web.gate import GATE, NOBODY, Gate, Visitor
 from bridge.web.health import FIGURES, Figures
@@ -50,10 +50,11 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *calls.ENDPOINTS,
     *writing.ENDPOINTS,
     *recorder.ENDPOINTS,
+    *outbox.ENDPOINTS,
     *stream.ENDPOINTS,
     *health.ENDPOINTS,
 )
-SHAPES: Final = (*shapes.SHAPES, *recorder.SHAPES, *explanation.SHAPES)
+SHAPES: Final = (*shapes.SHAPES, *recorder.SHAPES, *outbox.SHAPES, *explanation.SHAPES)
 
 
 async def _received_elsewhere(request: web.Request, _visitor: Visitor) -> web.StreamResponse:

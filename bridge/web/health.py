@@ -1,7 +1,7 @@
 """How the daemon is: alive, able to accept, and its figures. Open to everybody: there is no client's data in it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,15 +13,17 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from bridge.flow.breaker import BreakerState
 from bridge.flow.tally import Tally
 from bridge.store.errors import StoreError
-from bridge.store.gauges import Gauges, gauges
+from bridge.store.gauges import Gauges, OutboxSize, gauges
 from bridge.web.endpoints import Endpoint, services
 from bridge.web.gate import Visitor
-from bridge.web.services import Services, SourceStatus
+from bridge.web.services import Services, SourceStatus, SystemStatus
 from bridge.web.shapes import TEXT, TEXT_OR_NULL, YES_NO, moment
 
 SECONDS_FOR_THE_STORE: Final = 2.0
+BREAKER_STATES: Final = tuple(map(str, BreakerState))
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -43,6 +45,7 @@ async def readyz(request: web.Request, _visitor: Visitor) -> web.Response:
         "accepting": shop.intake.ready,
         "journal": _journal(found, now) if isinstance(found, Gauges) else None,
         "sources": [_source(source) for source in status.sources],
+        "systems": [_system(system, _size(system.id, found), now) for system in status.systems],
         "refused_reload": status.refused_reload,
         "version": shop.version,
     }
@@ -81,12 +84,54 @@ def _source(source: SourceStatus) -> dict[str, Any]:
     }
 
 
+def _size(system: str, found: Gauges | str) -> OutboxSize | None:
+    """What waits for this system; None: the store does not tell."""
+    if isinstance(found, str):
+        return None
+    return next((size for size in found.outbox if size.system == system), OutboxSize(system=system))
+
+
+def _system(system: SystemStatus, size: OutboxSize | None, now: float) -> dict[str, Any]:
+    """A remote system that is in trouble makes the bridge not less ready: what it is to be told is kept."""
+    return {
+        "id": system.id,
+        "state": system.breaker,
+        "since": moment(system.since),
+        "problem": system.problem,
+        "paused_until": moment(system.paused_until),
+        "under_way": system.under_way,
+        "outbox": None if size is None else _outbox(size, now),
+        "alarms": _alarms(system, size, now),
+    }
+
+
+def _outbox(size: OutboxSize, now: float) -> dict[str, Any]:
+    return {"waiting": size.waiting, "held": size.held, "dead": size.dead, "oldest_seconds": _age(size, now)}
+
+
+def _age(size: OutboxSize, now: float) -> float:
+    return 0.0 if size.oldest_at is None else round(max(0.0, now - size.oldest_at), 3)
+
+
+def _alarms(system: SystemStatus, size: OutboxSize | None, now: float) -> list[str]:
+    """What somebody should look at, in words that do not change from one moment to the next."""
+    alarms = [] if system.breaker == "closed" else [f"the system is in trouble ({system.breaker})"]
+    if size is not None:
+        if _age(size, now) > system.alarm_age:
+            alarms.append(f"something has waited for more than {system.alarm_age:g} seconds")
+        if size.waiting + size.held > system.alarm_size:
+            alarms.append(f"more than {system.alarm_size} effects wait")
+        if size.dead:
+            alarms.append("there are dead letters; `bridge replay --dead` tries them again")
+    return alarms
+
+
 class Figures:
     """The registry of /metrics: what the flow has counted, what the store holds, how requests were answered."""
 
     def __init__(self, shop: Services) -> None:
         self.registry = CollectorRegistry()
-        self._store = _StoreFigures()
+        self._store = _StoreFigures(shop)
         self._requests = Counter(
             "callbridge_http_requests", "Requests by route, method and status", ["route", "method", "status"],
             registry=self.registry,
@@ -137,14 +182,35 @@ class _FlowFigures(Collector):
         for source in self._shop.status().sources:
             good.add_metric([source.id, source.kind], float(source.good))
         yield good
+        yield from _of_systems(self._shop.status().systems, tally)
         refused = self._shop.status().refused_reload is not None
         yield GaugeMetricFamily(
             "callbridge_reload_refused", "1 while the newest configuration is not in use", value=float(refused)
         )
 
 
+def _of_systems(systems: Iterable[SystemStatus], tally: Tally) -> Iterator[Metric]:
+    answers = CounterMetricFamily(
+        "callbridge_delivery_answers", "Answers of remote systems by what they mean", labels=["system", "answer"]
+    )
+    for (named, answer), count in tally.answers.items():
+        answers.add_metric([named, answer], count)
+    yield answers
+    breaker = GaugeMetricFamily(
+        "callbridge_delivery_breaker", "1 for the state that the breaker is in", labels=["system", "state"]
+    )
+    under_way = GaugeMetricFamily("callbridge_delivery_under_way", "Requests under way", labels=["system"])
+    for system in systems:
+        for state in BREAKER_STATES:
+            breaker.add_metric([system.id, state], float(system.breaker == state))
+        under_way.add_metric([system.id], system.under_way)
+    yield breaker
+    yield under_way
+
+
 class _StoreFigures(Collector):
-    def __init__(self) -> None:
+    def __init__(self, shop: Services) -> None:
+        self._shop = shop
         self.found: Gauges | None = None
 
     def collect(self) -> Iterator[Metric]:
@@ -156,12 +222,26 @@ class _StoreFigures(Collector):
             ("events_pending", found.pending_events, "Events not handled yet"),
             ("events_put_aside", found.failed_events, "Events that wait for a person"),
             ("quarantine_size", found.quarantined, "Bodies that wait for a person"),
-            ("outbox_waiting", found.waiting_outbox, "Effects not yet delivered"),
-            ("outbox_dead", found.dead_outbox, "Effects that could not be delivered"),
             ("store_bytes", found.bytes_used, "Size of the data"),
             ("store_journal_bytes", found.bytes_journal, "Size of the write-ahead log"),
         ):
             yield GaugeMetricFamily(f"callbridge_{name}", meaning, value=value)
+        yield from self._outbox(found)
+
+    def _outbox(self, found: Gauges) -> Iterator[Metric]:
+        now = self._shop.clock.now()
+        systems = {system.id for system in self._shop.status().systems}
+        sizes = {size.system: size for size in found.outbox}
+        for name, meaning, figure in (
+            ("waiting", "Effects not yet delivered", lambda size: size.waiting),
+            ("held", "Effects behind a dead letter of the same client", lambda size: size.held),
+            ("dead", "Effects that could not be delivered", lambda size: size.dead),
+            ("oldest_seconds", "How long the oldest effect has waited", lambda size: _age(size, now)),
+        ):
+            gauge = GaugeMetricFamily(f"callbridge_outbox_{name}", meaning, labels=["system"])
+            for system in sorted(systems | sizes.keys()):
+                gauge.add_metric([system], figure(sizes.get(system, OutboxSize(system=system))))
+            yield gauge
 
 
 def _by_label(name: str, meaning: str, label: str, counts: dict[str, int]) -> Metric:
@@ -189,10 +269,11 @@ _READY: Final = {
         "accepting": YES_NO,
         "journal": {"type": ["object", "null"]},
         "sources": {"type": "array", "items": {"type": "object"}},
+        "systems": {"type": "array", "items": {"type": "object"}},
         "refused_reload": TEXT_OR_NULL,
         "version": TEXT,
     },
-    "required": ["ready", "store", "accepting", "journal", "sources", "refused_reload", "version"],
+    "required": ["ready", "store", "accepting", "journal", "sources", "systems", "refused_reload", "version"],
 }
 
 ENDPOINTS: Final = (

@@ -9,6 +9,7 @@ from aiohttp import web
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Intake
+from bridge.flow.replay import Replay
 from bridge.flow.tally import Tally
 from bridge.model.moment import Instant
 from bridge.model.people import Company
@@ -33,10 +34,29 @@ class SourceStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SystemStatus:
+    """How a remote system is that we tell of effects. `breaker` is closed, open, half_open or refused.
+
+    `problem` and `since` are about the trouble that it is in; `paused_until`: it asks to be left alone until then.
+    `alarm_age` (seconds) and `alarm_size` are how long, and how much, may wait for it before somebody should look.
+    """
+
+    id: str
+    breaker: str = "closed"
+    since: Instant | None = None
+    problem: str | None = None
+    paused_until: Instant | None = None
+    under_way: int = 0
+    alarm_age: float = 3600.0
+    alarm_size: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """How the daemon is. `refused_reload` is why the last new configuration was not taken; None: it was."""
 
     sources: tuple[SourceStatus, ...] = ()
+    systems: tuple[SystemStatus, ...] = ()
     refused_reload: str | None = None
 
 
@@ -44,8 +64,9 @@ class Status:
 class Services:
     """The collaborators of the web. What a reload changes is asked for each time.
 
-    `receive` answers `/hooks/{source}`. `session_key` signs the page's cookies: 32 random bytes; when it changes,
-    people are asked for their token again. `matrix_text` is the scenarios' file as it was written.
+    `receive` answers `/hooks/{source}`, `replay` handles again what had failed. `session_key` signs the page's cookies:
+    32 random bytes; when it changes, people are asked for their token again. `matrix_text` is the scenarios' file as it
+    was written.
     """
 
     store: Store
@@ -58,6 +79,7 @@ class Services:
     matrix_text: Callable[[], str]
     status: Callable[[], Status]
     receive: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    replay: Replay
     settings: WebSettings
     session_key: bytes
     version: str

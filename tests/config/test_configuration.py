@@ -127,7 +127,7 @@ def test_a_good_file_is_the_company(load, tmp_path):
     assert configuration.scenarios_path == tmp_path / "scenarios.toml"
     assert configuration.store_url == "sqlite:///bridge.db"
     assert (configuration.web.host, configuration.web.port) == ("127.0.0.1", 8080)
-    assert configuration.crm_kind == "embedded"
+    assert configuration.crm.kind == "embedded"
     assert configuration.warnings == ()
     assert company.employees["olga"].role is Role.SENIOR
     assert company.lines["+442079460100"].name == "Sales"

@@ -6,7 +6,7 @@ from typing import get_args
 
 from pydantic import BaseModel
 
-from bridge.config.reading import REPEATED, SINGLE, SOURCES
+from bridge.config.reading import CRMS, REPEATED, SINGLE, SOURCES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
@@ -37,6 +37,7 @@ MODELS = {
     **{f"[{name}]": model for name, model in SINGLE.items()},
     **{f"[[{name}]]": model for name, model in REPEATED.items()},
     **{f"[[source]] of kind {kind}": model for kind, model in SOURCES.items()},
+    **{f"[crm] of kind {kind}": model for kind, model in CRMS.items()},
 }
 
 

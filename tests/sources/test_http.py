@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.flow import intake as intake_module
+from bridge.flow.pace import TokenBucket
 from bridge.sources import http as http_module
-from bridge.sources.http import TokenBucket, WebhookSettings
+from bridge.sources.http import WebhookSettings
 from bridge.wire.standard_webhooks import signed_headers
 from tests.flow.hand_clock import NOON
 from tests.web.house import HOOK_TOKEN, open_house

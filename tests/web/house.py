@@ -12,10 +12,11 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
+from bridge.flow.replay import Replay
 from bridge.flow.tally import Tally
 from bridge.model.moment import iso
 from bridge.model.people import Company
-from bridge.sources.http import WebhookReceiver, WebhookSettings
+from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
 from bridge.store.engine import Store
 from bridge.store.migrate import migrate
 from bridge.web.app import make_app, make_runner
@@ -158,6 +159,13 @@ async def open_house(
     intake = Intake(store, company, tally, lanes.wake, clock=clock)
     shop = WebhookSettings(id="shop", token=HOOK_TOKEN)  # type: ignore[arg-type]
     receiver = WebhookReceiver(hooks or [shop], intake=intake, clock=clock)
+    replay = Replay(
+        store,
+        clock,
+        read=lambda body, now: read_again([shop], body, now),
+        country=lambda: company.country,
+        wake=lanes.wake,
+    )
     services = Services(
         store=store,
         intake=intake,
@@ -169,6 +177,7 @@ async def open_house(
         matrix_text=lambda: SCENARIOS.read_text(encoding="utf-8"),
         status=lambda: status[0],
         receive=receiver.receive,
+        replay=replay,
         settings=settings or WebSettings(),
         session_key=b"k" * 32,
         version="0.0.0",
