@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -26,6 +26,8 @@ BUSY_SECONDS = 5.0
 """How long a statement waits for another process (a `bridge` command) that writes at this moment."""
 POOL_SECONDS = 10.0
 """How long somebody waits for a free connection."""
+CLOSE_SECONDS = 3.0
+"""How long we take leave of a server that says nothing."""
 READERS = 4
 WRITER_CACHE_KIB = 32 * 1024  # taken as the store grows, not at the start
 READER_CACHE_KIB = 1024
@@ -90,8 +92,10 @@ class Store:
 
     async def close(self) -> None:
         """Close every connection and let another daemon have the store. Closing twice is harmless."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        with suppress(TimeoutError):  # a server that cannot be reached learns of it some time
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._writer.dispose()
+                await self._reader.dispose()
         if self._sole_use is not None:
             self._sole_use.give_back()
 
