@@ -20,9 +20,9 @@ POOL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 15.0
 """After which a server that says nothing counts as gone; no statement of ours takes a tenth of it."""
-IDLE_TRANSACTION_MS = 5_000
+IDLE_TRANSACTION_MS = 2_500
 """After which the server takes back what a node holds that has stopped in the midst of a transaction (SIGSTOP, a
-machine that was cut off); the others go on with its clients."""
+machine that was cut off); the others go on with its clients, and its lines: whoever takes over waits for it."""
 SILENCE_MS = 5_000
 """After which either side gives up a connection whose other end does not acknowledge what was sent."""
 
