@@ -30,6 +30,10 @@ class Clock:
         self._read_at = read_at
         return self._now
 
+    def uptime(self) -> float:
+        """Seconds that this machine has been up (CLOCK_MONOTONIC); nobody can set it."""
+        return time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, whatever happens to the system clock meanwhile."""
         await asyncio.sleep(seconds)

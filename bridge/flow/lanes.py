@@ -102,6 +102,8 @@ class Lanes:
         self._closed = False
         self._outage = Outage("store")
         self._size = LARGEST_BATCH
+        self._rounds = 0
+        self._turning = False
         self._next_due: Instant | None = None
         self._claim = _Claim()
         self._kept: str | None = None  # the scenarios that the store has for sure
@@ -116,6 +118,11 @@ class Lanes:
         self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices)
         self.wake()
 
+    @property
+    def pulse(self) -> int | None:
+        """How often `work` has gone round; None in the middle of a turn, which may have to wait for the store."""
+        return None if self._turning else self._rounds
+
     def wake(self) -> None:
         """There is something new in the journal, or among the calls that are due."""
         self._news.set()
@@ -129,12 +136,16 @@ class Lanes:
         """Handle batch after batch, waiting for news or for the next call that is due, until `close`."""
         while not self._closed:
             self._news.clear()
+            self._rounds += 1
+            self._turning = True
             try:
                 more = await self.turn()
             except StoreUnavailable as error:
                 self._outage.begins(error)
                 await self._clock.sleep(RETRY_SECONDS)
                 continue
+            finally:
+                self._turning = False
             self._outage.ends()
             if not more and not self._closed:
                 if self._claim.entries or self._claim.due:
@@ -179,8 +190,8 @@ class Lanes:
                 self._next_due = await next_due(conn)
                 return False
             known = await known_calls(conn, claim.entries)
-            told = _told(known, claim.entries, self._wishes.company)
             wishes = await self._with_older_matrices(conn, [*known.values(), *claim.due])
+            told = _told(known, claim.entries, wishes.company)
             batch = await lay_out(conn, told, known.values(), claim.due, wishes=wishes, now=now)
             await _go_through(batch, claim.horizon)
             calls, changes = batch.changed_calls(), batch.changes()
@@ -195,15 +206,16 @@ class Lanes:
 
     async def _with_older_matrices(self, conn: Connection, records: Iterable[CallRecord]) -> Wishes:
         """Running calls keep the scenarios that they began with, also over a restart (S3-24)."""
-        for version in {record.matrix for record in records} - self._wishes.matrices.keys():
-            older = self._wishes.matrix
+        wishes = self._wishes  # these for the whole batch, whatever is reloaded meanwhile
+        for version in {record.matrix for record in records} - wishes.matrices.keys():
+            older = wishes.matrix
             try:
                 text = await matrix_text(conn, version) if version is not None else None
                 older = read_matrix(text) if text is not None else older
             except MatrixError as error:
                 log.warning("matrix.unreadable", version=version, problem=str(error))
-            self._wishes.matrices[version or ""] = older
-        return self._wishes
+            wishes.matrices[version or ""] = older
+        return wishes
 
     async def _put_aside(self, spoilt: Spoilt, error: BaseException) -> None:
         now, problem = self._clock.now(), f"{type(error).__name__}: {error}"
