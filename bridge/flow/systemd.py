@@ -15,6 +15,8 @@ from bridge.flow.clock import Clock
 log = structlog.get_logger()
 
 MICROSECONDS: Final = 1_000_000
+PATIENCE_SECONDS: Final = 0.5
+"""The event loop stands still meanwhile; but a READY that is lost would get us killed."""
 LONGEST_STATUS: Final = 200
 
 
@@ -48,12 +50,13 @@ class Systemd:
         self._tell("WATCHDOG=1")
 
     def _tell(self, *lines: str) -> None:
-        """Send it without waiting: its queue is long, and a ping that is lost is followed by the next one."""
+        """Send it. Its queue holds some ten words; if it is full, systemd is busy, and we wait for it a moment."""
         if self._address is None:
             return
         try:
             with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)) as line:
-                line.sendmsg(["\n".join(lines).encode()], (), socket.MSG_DONTWAIT, self._address)
+                line.settimeout(PATIENCE_SECONDS)
+                line.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             if not self._deaf:
                 log.warning("systemd.missed", told=lines[0], problem=str(error))

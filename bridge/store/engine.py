@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bridge.store import driver
 from bridge.store.errors import StoreCorrupt, StoreError, StoreUnavailable
-from bridge.store.integrity import require_sound
+from bridge.store.integrity import refuse_foreign_wal, require_sound
 from bridge.store.place import Place, SoleUse, place_of, prepare_file
 from bridge.store.revision import require_current
 
@@ -141,6 +141,7 @@ def writing_engine(place: Place) -> AsyncEngine:
 
     Raises:
         StoreError: the driver of PostgreSQL is not installed.
+        StoreCorrupt: the file was put in the place of another one, whose -wal is still there.
 
     """
     if not place.embedded:
@@ -150,6 +151,7 @@ def writing_engine(place: Place) -> AsyncEngine:
             )
         except ModuleNotFoundError as error:
             raise StoreError(f"a PostgreSQL store needs the package {error.name}; install it") from error
+    refuse_foreign_wal(place)
     return _sqlite_engine(
         place,
         connections=1,

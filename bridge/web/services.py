@@ -46,8 +46,8 @@ class Services:
     """The collaborators of the web. What a reload changes is asked for each time.
 
     `receive` answers `/hooks/{source}`. `reload` reads the configuration again for somebody, named as he shall be
-    in the log. `session_key` signs the page's cookies: 32 random bytes; when it changes, people are asked for their token
-    again. `matrix_text` is the scenarios' file as it was written.
+    in the log. `session_key` signs the page's cookies: 32 random bytes; when it changes, people are asked for their
+    token again. `matrix_text` is the scenarios' file as it was written.
     """
 
     store: Store
