@@ -34,8 +34,8 @@ unit: $(VENV)/.dev          ## the shipped unit under a real systemd (needs root
 	command -v systemd-nspawn >/dev/null || { apt-get update && apt-get install -y --no-install-recommends systemd systemd-container; } >/dev/null
 	$(BIN)/pytest -p no:cacheprovider --timeout 180 tests/lab/unit_under_systemd.py
 
-faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments, for a minute or two
-	$(BIN)/pytest -p no:cacheprovider --timeout 300 tests/faults/bridge_is_killed.py tests/faults/disk_fills.py tests/faults/strangers_flood.py
+faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments and at every commit, for some ten minutes
+	$(BIN)/pytest -p no:cacheprovider --timeout 600 tests/faults/*.py
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py

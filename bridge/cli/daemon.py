@@ -109,7 +109,7 @@ def backup(
     config: ConfigPath = DEFAULT_PATH,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the embedded store as it is at this moment, while the daemon works. Putting it back: docs/how-to/backup.md."""
+    """Copy the embedded store as it is now, while the daemon works. Putting it back: docs/how-to/backup.md."""
     configuration, _ = loaded(config, as_json=as_json)
     columns = (TextColumn("copying"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=err, transient=True, disable=as_json or not err.is_terminal) as progress:

@@ -7,8 +7,10 @@ from bridge.model.moment import Instant
 
 LONGEST_NAP = 30.0
 """Seconds after which a wait for an instant looks at the clock again: the machine may have slept, or been set right."""
-SET_BACK = 3600.0
-"""Seconds. A clock that was set back by less is caught up with, one that was set back by more is believed."""
+SET_BACK = 7200.0
+"""Seconds, more than summer time or a wrong time zone make. A clock that was set back by less is caught up with, one that
+was set back by more is believed.
+"""
 
 
 class Clock:

@@ -12,7 +12,6 @@ from bridge.store.errors import StoreError, StoreUnavailable
 from bridge.store.integrity import refuse_foreign_wal
 from bridge.store.place import Place, place_of
 
-
 STEPS_BETWEEN = 100_000
 """Steps of SQLite's machine between two words about how far the copy is; a second has some ten million."""
 Tell = Callable[[int, int], None]

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Call, MissedReason, Outcome
@@ -25,6 +25,7 @@ __all__ = [
     "calls_by_key",
     "calls_of_unknown_party",
     "due_calls",
+    "judge_now",
     "keys_of",
     "live_calls",
     "next_due",
@@ -161,6 +162,12 @@ _DUE = select_calls().where(call.c.judge_at <= bindparam("now")).order_by(call.c
 async def due_calls(conn: AsyncConnection, now: Instant, limit: int) -> list[CallRecord]:
     """The calls that have ended and settled and are to be judged now, the longest due first."""
     return [call_record(row) for row in await rows_of(conn, _DUE, now=now, count=limit)]
+
+
+async def judge_now(conn: AsyncConnection, now: Instant, *, later_than: Instant) -> int:
+    """Make the calls due that were to be judged later than that; gives how many there were."""
+    far_off = update(call).where(call.c.judge_at > later_than).values(judge_at=now)
+    return (await conn.execute(far_off)).rowcount
 
 
 _NEXT_DUE = select(func.min(call.c.judge_at)).where(call.c.judge_at.is_not(None))

@@ -13,7 +13,7 @@ QUICK_BYTES = 32 * 1024 * 1024
 
 _HEADER_BYTES = 100
 _WRITE_VERSION = 18
-"""Where the header says how the file is written (sqlite.org/fileformat2.html): 2 with a -wal file beside it, 1 without."""
+"""Where the header says how the file is written (sqlite.org/fileformat2.html): 2 with a -wal beside it, 1 without."""
 _WITHOUT_WAL = 1
 
 

@@ -134,11 +134,11 @@ class Office:
 
 @asynccontextmanager
 async def open_office(
-    folder: Path, company: Company | None = None, clock: HandClock | None = None
+    folder: Path, company: Company | None = None, clock: HandClock | None = None, *, url: str = URL
 ) -> AsyncIterator[Office]:
-    """The office over the store in this folder, which is made if it is not there."""
-    await migrate(URL, folder)
-    store = await Store.open(URL, data_dir=folder)
+    """The office over the store in this folder (or at this URL), which is made if it is not there."""
+    await migrate(url, folder)
+    store = await Store.open(url, data_dir=folder)
     try:
         yield Office(store, company or acme(), clock or HandClock())
     finally:
