@@ -8,8 +8,8 @@ from bridge.model.moment import Instant
 LONGEST_NAP = 30.0
 """Seconds after which a wait for an instant looks at the clock again: the machine may have slept, or been set right."""
 SET_BACK = 7200.0
-"""Seconds, more than summer time or a wrong time zone make. A clock that was set back by less is caught up with, one that
-was set back by more is believed.
+"""Seconds, more than summer time makes. A clock that was set back by less is caught up with, one that was set back by
+more is believed.
 """
 
 

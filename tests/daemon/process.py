@@ -17,7 +17,7 @@ from typing import Any
 
 CONFIG = Path(__file__).parents[2] / "config"
 BRIDGE = str(Path(sys.executable).with_name("bridge"))
-PATIENCE = 20.0
+PATIENCE = 45.0
 TOKEN = "platform-token"
 
 SETTINGS = """

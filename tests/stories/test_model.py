@@ -1,4 +1,4 @@
-"""Intake and lanes against the model, with a crash between any two steps (at length: tests/faults/model_at_length.py)."""
+"""Intake and lanes against the model, with a crash between any two steps (longer: tests/faults/model_at_length.py)."""
 
 from hypothesis import HealthCheck, settings
 
