@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test cover check lab page faults bench clean
+.PHONY: run test cover check lab page unit faults bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
 	$(BIN)/bridge run --config config/demo.toml --simulate day
@@ -30,8 +30,12 @@ page: $(VENV)/.dev          ## the page in a real Chromium (installs Debian's, i
 	command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; } >/dev/null
 	$(BIN)/pytest -p no:cacheprovider --timeout 120 tests/lab/page_in_a_browser.py
 
-faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments, for a minute or two
-	$(BIN)/pytest -p no:cacheprovider --timeout 300 tests/faults/bridge_is_killed.py tests/faults/disk_fills.py tests/faults/strangers_flood.py tests/faults/crm_fails.py
+unit: $(VENV)/.dev          ## the shipped unit under a real systemd (needs root and Debian's systemd-container)
+	command -v systemd-nspawn >/dev/null || { apt-get update && apt-get install -y --no-install-recommends systemd systemd-container; } >/dev/null
+	$(BIN)/pytest -p no:cacheprovider --timeout 180 tests/lab/unit_under_systemd.py
+
+faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments and at every commit, for some ten minutes
+	$(BIN)/pytest -p no:cacheprovider --timeout 600 tests/faults/*.py
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py

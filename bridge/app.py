@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
 import os
 import resource
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from bridge import __version__
-from bridge.config import Configuration, ConfigurationError, Problem, load_everything
+from bridge.config import Configuration, ConfigurationError, Problem, environment, load_everything
 from bridge.crm.http import HttpCrmAdapter, try_http_crm
 from bridge.crm.settings import HttpCrm
 from bridge.flow.bulletin import Bulletin
@@ -28,12 +30,15 @@ from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
 from bridge.flow.delivery import Delivery
 from bridge.flow.holding import Holds
-from bridge.flow.intake import Intake
+from bridge.flow.intake import Intake, Stopping
 from bridge.flow.lanes import Lanes
+from bridge.flow.reloads import Reloaded, ReloadRefused, Reloads
 from bridge.flow.replay import Replay
 from bridge.flow.supervision import keep
+from bridge.flow.systemd import Systemd
 from bridge.flow.tally import Tally
 from bridge.flow.trial import Trial
+from bridge.flow.watchdog import watch
 from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
 from bridge.sources.ami import AmiLine
@@ -42,25 +47,34 @@ from bridge.sources.ami_trial import try_asterisk
 from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
 from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
-from bridge.store.engine import Store
+from bridge.store.engine import CLOSE_SECONDS, Store
 from bridge.store.errors import SchemaTooNew, StoreError
 from bridge.store.holds import Hold, News
 from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
-from bridge.web.app import make_app, make_runner
+from bridge.web.app import LAST_ANSWERS_SECONDS, make_app, make_runner
 from bridge.web.door import BACKLOG, MOST_CONNECTIONS, Door
 from bridge.web.services import Services, SourceStatus, Status, SystemStatus
+from bridge.wire.problems import Problem as Refusal
 from bridge.wire.simulation import SimulatedCompany, simulated_call
 
 log = structlog.get_logger()
 
-GRACE_SECONDS = 10.0
-"""How long a stop may take for what is begun; what is left stays in the journal."""
+LINES_SECONDS = 6.0
+"""How long PBX lines may take at a stop to hand over the calls that they have just seen."""
+FLOW_SECONDS = 9.0
+"""How long the batch in hand and the last commit may take; what is left stays in the journal."""
+GUARD_SECONDS = 1.0
+"""How long it may take to give what we hold to the other nodes; else the server takes it back."""
+GRACE_SECONDS = LINES_SECONDS + FLOW_SECONDS + GUARD_SECONDS + LAST_ANSWERS_SECONDS + CLOSE_SECONDS
+"""How long a stop takes at most, all in all. The unit's TimeoutStopSec is longer (a test compares)."""
 JOURNAL_PAUSE_SECONDS = 0.05
 """How often we look whether the journal's rest is handled, before a line is held."""
 FIXED = ("store_url", "data_dir", "web", "public_url")
 """What a reload does not change."""
+COMPARED = (*FIXED, "name", "company", "sources", "crm_kind")
+"""What a reload tells of, if it is different from before."""
 OTHER_FILES = 200
 """Files and connections of our own: the store, the lines to PBXs."""
 KEY_FILE = "session.key"
@@ -81,6 +95,8 @@ def run_daemon(configuration: Configuration, matrix: Matrix, *, simulate: str | 
 
     """
     try:
+        if sys.stderr is not None:
+            faulthandler.enable()  # whoever aborts a daemon that hangs (systemd's watchdog) sees where it hung
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             runner.run(_daemon(configuration, matrix, simulate))
     except BaseExceptionGroup as group:
@@ -104,6 +120,8 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | None) -> None:
+    reloads = Reloads()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask, "SIGHUP")  # at once: it would kill us
     state = await schema_state(configuration.store_url, configuration.data_dir)
     if state is SchemaState.TOO_NEW:
         raise SchemaTooNew(configuration.store_url)
@@ -111,7 +129,7 @@ async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | 
         await migrate(configuration.store_url, configuration.data_dir)
     store = await Store.open(configuration.store_url, data_dir=configuration.data_dir)
     try:
-        await Daemon(configuration, matrix, store).run(simulate)
+        await Daemon(configuration, matrix, store, reloads).run(simulate)
     finally:
         await store.close()
 
@@ -138,8 +156,8 @@ class _HeldCrm:
 class Daemon:
     """Every part of one running bridge."""
 
-    def __init__(self, configuration: Configuration, matrix: Matrix, store: Store) -> None:
-        self._configuration = configuration
+    def __init__(self, configuration: Configuration, matrix: Matrix, store: Store, reloads: Reloads) -> None:
+        self._begun_with = self._configuration = configuration
         self._matrix = matrix
         self._matrix_text = _text_of(matrix, configuration.scenarios_path)
         self._store = store
@@ -178,7 +196,8 @@ class Daemon:
         self._node = node
         self._refused_reload: str | None = None
         self._stopping = asyncio.Event()
-        self._reloading = asyncio.Event()
+        self._reloads = reloads
+        self._systemd = Systemd(environment(), self._clock, pid=os.getpid())
         self._tasks: asyncio.TaskGroup
 
     async def run(self, simulate: str | None) -> None:
@@ -189,24 +208,30 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 flow = [
-                    self._tasks.create_task(self._kept("intake", self._intake.work)),
-                    self._tasks.create_task(self._kept("lanes", self._lanes.work)),
-                    self._tasks.create_task(self._kept("chores", self._do_chores)),
+                    self._tasks.create_task(self._kept("intake", self._intake.work), name="intake"),
+                    self._tasks.create_task(self._kept("lanes", self._lanes.work), name="lanes"),
+                    self._tasks.create_task(self._kept("chores", self._do_chores), name="chores"),
                 ]
                 guard = self._tasks.create_task(self._kept("guard", self._holds.work))
+                beside = [self._tasks.create_task(self._kept("reloads", self._reload_when_asked))]
                 try:
                     await self._hold_lines()
                     await self._hold_crm()
                     await self._open_the_door(runner)
                     _let_what_is_there_stay()
-                    playing = self._tasks.create_task(self._play(simulate)) if simulate else None
-                    await self._until_stopped()
-                    if playing is not None:
-                        playing.cancel()
+                    self._systemd.ready(self._state())
+                    beside.append(
+                        self._tasks.create_task(watch(self._systemd, self._clock, flow, lambda: self._lanes.pulse))
+                    )
+                    if simulate:
+                        beside.append(self._tasks.create_task(self._play(simulate)))
+                    await self._stopping.wait()
                 finally:
+                    for task in beside:
+                        task.cancel()
                     await self._drain(runner, flow)
                     self._holds.close()
-                    await asyncio.wait((guard,), timeout=GRACE_SECONDS)
+                    await asyncio.wait((guard,), timeout=GUARD_SECONDS)
         finally:
             await runner.cleanup()
         log.info("bridge.stopped")
@@ -225,6 +250,7 @@ class Daemon:
             status=self._status,
             receive=self._receiver.receive,
             replay=self._replay,
+            reload=self._reloads.asked,
             settings=settings,
             session_key=_session_key(self._configuration.data_dir),
             version=__version__,
@@ -238,7 +264,6 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reloading.set)
 
     async def _open_the_door(self, runner: web.AppRunner) -> None:
         settings = self._configuration.web
@@ -250,45 +275,73 @@ class Daemon:
         sources = len(self._configuration.sources)
         log.info("bridge.started", version=__version__, listen=f"{_in_url(host)}:{port}", sources=sources)
 
-    async def _until_stopped(self) -> None:
-        while not self._stopping.is_set():
-            stopped, reload = (self._tasks.create_task(event.wait()) for event in (self._stopping, self._reloading))
-            await asyncio.wait((stopped, reload), return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            reload.cancel()
-            if self._reloading.is_set():
-                self._reloading.clear()
-                await self._reload()
+    async def _reload_when_asked(self) -> None:
+        """One reload after the other, for as long as we run; a stop ends one that waits for the files or for a PBX."""
+        while True:
+            await self._reloads.wanted()
+            wishes = self._reloads.take()
+            self._systemd.reloading()
+            try:
+                wishes.grant(await self._reload(wishes.askers))
+            except ReloadRefused as refused:
+                wishes.refuse(refused)
+            except BaseException as error:  # a stop, or a bug of ours: nobody waits for ever
+                wishes.refuse(error if isinstance(error, Exception) else Stopping("the bridge is being stopped"))
+                raise
+            finally:
+                if not self._stopping.is_set():
+                    self._systemd.ready(self._state())
 
-    async def _reload(self) -> None:
-        """Take the files as they are now, or keep what we have and say why (S3-24)."""
+    async def _reload(self, askers: Sequence[str]) -> Reloaded:
+        """Take the files as they are now, or keep what we have and say why (S3-24).
+
+        Whatever may fail comes first; then everything changes at once, between two steps of the event loop.
+
+        Raises:
+            ReloadRefused: the files are not good; nothing was changed.
+
+        """
         try:
             configuration, matrix = await asyncio.to_thread(load_everything, self._configuration.path)
             scenarios = _text_of(matrix, configuration.scenarios_path)
         except ConfigurationError as error:
-            self._refuse("\n".join(map(str, error.problems)))
-            return
-        except Exception as error:  # noqa: BLE001 # whatever is odd about the files, the daemon goes on with what it has
-            self._refuse(f"{type(error).__name__}: {error}")
-            return
-        before, self._configuration = self._configuration, configuration
-        self._matrix, self._matrix_text = matrix, scenarios
-        self._intake.use(configuration.company)
-        system = system_of(configuration)
-        self._lanes.use(configuration.company, matrix, self._matrix_text, system=system)
-        self._chores.use(configuration.company, system=system)
-        self._receiver.configure(_webhooks(configuration))
-        await self._hold_lines()
-        await self._hold_crm()
-        self._refused_reload = None
-        log.info("configuration.reloaded", scenarios=matrix.version)
-        fixed = [key for key in FIXED if getattr(before, key) != getattr(configuration, key)]
+            raise self._refused(error, [_as_refusal(problem) for problem in error.problems], askers) from error
+        except Exception as error:  # whatever is odd about the files, the daemon goes on with what it has
+            odd = Refusal(path=str(self._configuration.path), message=f"{type(error).__name__}: {error}")
+            raise self._refused(error, [odd], askers) from error
+        before, version_before = self._configuration, self._matrix.version
+        self._put_in_force(configuration, matrix, scenarios)
+        changed = _different(COMPARED, before, configuration)
+        if version_before != matrix.version:
+            changed.append("scenarios")
+        fixed = _different(FIXED, self._begun_with, configuration)
+        log.info("configuration.reloaded", scenarios=matrix.version, changed=changed, asked_by=list(askers))
         if fixed:
             log.warning("configuration.needs_restart", keys=fixed)
+        await self._hold_lines()
+        await self._hold_crm()
+        return Reloaded(scenarios=matrix.version, changed=tuple(changed), needs_restart=tuple(fixed))
 
-    def _refuse(self, problems: str) -> None:
-        self._refused_reload = problems
-        log.error("configuration.refused", problems=problems)
+    def _put_in_force(self, configuration: Configuration, matrix: Matrix, scenarios: str) -> None:
+        self._configuration, self._matrix, self._matrix_text = configuration, matrix, scenarios
+        self._refused_reload = None
+        self._intake.use(configuration.company)
+        system = system_of(configuration)
+        self._lanes.use(configuration.company, matrix, scenarios, system=system)
+        self._chores.use(configuration.company, system=system)
+        self._receiver.configure(_webhooks(configuration))
+
+    def _refused(self, error: Exception, problems: Sequence[Refusal], askers: Sequence[str]) -> ReloadRefused:
+        told = str(error) if isinstance(error, ConfigurationError) else problems[0].message
+        self._refused_reload = told
+        log.error("configuration.refused", problems=told, asked_by=list(askers))
+        return ReloadRefused(tuple(problems))
+
+    def _state(self) -> str:
+        """In one line, for `systemctl status`."""
+        if self._refused_reload is not None:
+            return "works, but the newest configuration was refused: see the journal"
+        return f"works, {len(self._configuration.sources)} sources, scenarios {self._matrix.version}"
 
     async def _hold_lines(self) -> None:
         """Hold a line to every configured PBX; those that did not change are left alone."""
@@ -361,7 +414,7 @@ class Daemon:
     async def _let_crm_go(self, held: _HeldCrm) -> None:
         """Let it finish what it has begun; what takes longer than the grace time is looked at the next time."""
         held.delivery.close()
-        _, late = await asyncio.wait((held.task,), timeout=GRACE_SECONDS)
+        _, late = await asyncio.wait((held.task,), timeout=FLOW_SECONDS)
         if late:
             log.warning("bridge.stopped_late", task="delivery")
             held.task.cancel()
@@ -379,7 +432,9 @@ class Daemon:
     async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
         """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""
         self._stopping.set()
+        self._systemd.stopping()
         log.info("bridge.stopping")
+        self._reloads.close()
         for site in list(runner.sites):
             await site.stop()
         await _ended(self._lines.values())
@@ -389,7 +444,7 @@ class Daemon:
         async with asyncio.TaskGroup() as leaving:
             if self._crm is not None:
                 leaving.create_task(self._let_crm_go(self._crm))
-            _, late = await asyncio.wait(flow, timeout=GRACE_SECONDS)
+            _, late = await asyncio.wait(flow, timeout=FLOW_SECONDS)
             for task in late:
                 log.warning("bridge.stopped_late", task=task.get_name())
                 task.cancel()
@@ -429,7 +484,16 @@ async def _ended(lines: Iterable[_HeldLine]) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        await asyncio.wait(tasks, timeout=LINES_SECONDS)
+
+
+def _different(names: Sequence[str], before: Configuration, after: Configuration) -> list[str]:
+    return [name for name in names if getattr(before, name) != getattr(after, name)]
+
+
+def _as_refusal(problem: Problem) -> Refusal:
+    told = "" if problem.value is None else f"{problem.value}: "
+    return Refusal(path=f"{problem.file}:{problem.line}: {problem.key}", message=f"{told}{problem.remedy}")
 
 
 def _line_status(held: _HeldLine, *, ours: bool) -> SourceStatus:

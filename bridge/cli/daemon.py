@@ -1,10 +1,12 @@
-"""`bridge run`, `check`, `config`, `migrate`: the daemon and what it stands on."""
+"""`bridge run`, `check`, `config`, `migrate`, `backup`: the daemon and what it stands on."""
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from bridge import log
@@ -21,6 +23,7 @@ from bridge.cli.frame import (
     out,
     print_json,
 )
+from bridge.store.backups import backup as back_up
 from bridge.store.migrate import migrate as migrate_store
 from bridge.wire.simulation import NAMES
 
@@ -98,3 +101,22 @@ def migrate(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
     before, after = asyncio.run(migrate_store(configuration.store_url, configuration.data_dir))
     told = f"the store is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})")
     answer({"before": before, "after": after}, told, as_json)
+
+
+@commands.command(epilog="Example: bridge backup /var/backups/bridge-2026-11-22.db")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the copy goes; it must not exist.")],
+    config: ConfigPath = DEFAULT_PATH,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the embedded store as it is now, while the daemon works. Putting it back: docs/how-to/backup.md."""
+    configuration, _ = loaded(config, as_json=as_json)
+    columns = (TextColumn("copying"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=as_json or not err.is_terminal) as progress:
+        bar = progress.add_task("copying")
+
+        def tell(done: int, total: int) -> None:
+            progress.update(bar, completed=min(done, total), total=total)
+
+        size = asyncio.run(back_up(configuration.store_url, configuration.data_dir, file.absolute(), tell))
+    answer({"file": str(file.absolute()), "bytes": size}, f"{file}: {size} bytes, complete and on the disk", as_json)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.clock import Clock
 from bridge.flow.staff_changes import credit_known_parties
-from bridge.flow.sweeper import GIVE_UP_SECONDS, sweep
+from bridge.flow.sweeper import GIVE_UP_SECONDS, call_in, sweep
 from bridge.model.people import Company
 from bridge.store.engine import Store
 from bridge.store.errors import StoreUnavailable
@@ -72,10 +72,12 @@ class Chores:
                 await mirror_employees(conn, company.employees.values())
             await credit_known_parties(self._store, self._clock, company, self._bulletin, self._system)
             self._known = company
-        if await sweep(self._store, self._clock, self._give_up_after):
+        called_in = await call_in(self._store, self._clock, company.policy.settle)
+        if await sweep(self._store, self._clock, self._give_up_after) + called_in:
             self._wake()
 
     async def _rest(self) -> None:
-        until = self._clock.now() + PAUSE_SECONDS
-        while not self._news.is_set() and self._clock.now() < until:
+        began = self._clock.now()
+        until = began + PAUSE_SECONDS
+        while not self._news.is_set() and began <= self._clock.now() < until:  # earlier than it began: it was set back
             await self._clock.wait(self._news, until=until)

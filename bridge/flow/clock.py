@@ -7,8 +7,10 @@ from bridge.model.moment import Instant
 
 LONGEST_NAP = 30.0
 """Seconds after which a wait for an instant looks at the clock again: the machine may have slept, or been set right."""
-SET_BACK = 3600.0
-"""Seconds. A clock that was set back by less is caught up with, one that was set back by more is believed."""
+SET_BACK = 7200.0
+"""Seconds, more than summer time makes. A clock that was set back by less is caught up with, one that was set back by
+more is believed.
+"""
 
 
 class Clock:
@@ -29,6 +31,10 @@ class Clock:
         self._now = wall if wall >= slowest or slowest - wall > SET_BACK else slowest
         self._read_at = read_at
         return self._now
+
+    def uptime(self) -> float:
+        """Seconds that this machine has been up (CLOCK_MONOTONIC); nobody can set it."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Wait so many seconds, whatever happens to the system clock meanwhile."""

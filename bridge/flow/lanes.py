@@ -94,6 +94,8 @@ class Lanes:
         self._closed = False
         self._outage = Outage("store")
         self._size = LARGEST_BATCH
+        self._rounds = 0
+        self._turning = False
         self._next_due: Instant | None = None
         self._claim = Claim()
         self._kept: str | None = None  # the scenarios that the store has for sure
@@ -109,6 +111,11 @@ class Lanes:
         self._wishes = Wishes(company=company, matrix=matrix, scenarios=scenarios, matrices=matrices, system=system)
         self.wake()
 
+    @property
+    def pulse(self) -> int | None:
+        """How often `work` has gone round; None in the middle of a turn, which may have to wait for the store."""
+        return None if self._turning else self._rounds
+
     def wake(self) -> None:
         """There is something new in the journal, or among the calls that are due."""
         self._news.set()
@@ -122,6 +129,8 @@ class Lanes:
         """Handle batch after batch, waiting for news or for the next call that is due, until `close`."""
         while not self._closed:
             self._news.clear()
+            self._rounds += 1
+            self._turning = True
             try:
                 more = await self.turn()
             except StoreContended:
@@ -130,6 +139,8 @@ class Lanes:
                 self._outage.begins(error)
                 await self._clock.sleep(RETRY_SECONDS)
                 continue
+            finally:
+                self._turning = False
             self._outage.ends()
             if not more and not self._closed:
                 if self._claim.entries or self._claim.due:
@@ -168,16 +179,16 @@ class Lanes:
         return more
 
     async def _batch(self) -> bool:
-        now = self._clock.now()
+        now, wishes = self._clock.now(), self._wishes  # these for the whole batch, whatever is reloaded meanwhile
         async with self._store.writing() as conn:
             held = Held(conn)
             self._claim = await claimed(conn, held, self._size, now)
-            found = await unfolded(conn, held, self._claim, self._wishes.company)
+            found = await unfolded(conn, held, self._claim, wishes.company)
             claim = self._claim = found.claim
             if not claim.entries and not claim.due:
                 self._next_due = await self._next_look(conn, now, contended=claim.passed_over)
                 return False
-            wishes = await self._with_older_matrices(conn, [*found.known.values(), *claim.due])
+            await _add_older_matrices(conn, wishes, [*found.known.values(), *claim.due])
             batch = await lay_out(conn, found.told, found.known.values(), claim.due, held=held, wishes=wishes, now=now)
             await _go_through(batch, claim.horizon)
             calls, changes = batch.changed_calls(), batch.changes()
@@ -206,18 +217,6 @@ class Lanes:
         if contended:
             return now + CONTENDED_SECONDS
         return now + LOOK_SECONDS if due is None else min(due, now + LOOK_SECONDS)
-
-    async def _with_older_matrices(self, conn: Connection, records: Iterable[CallRecord]) -> Wishes:
-        """Running calls keep the scenarios that they began with, also over a restart (S3-24)."""
-        for version in {record.matrix for record in records} - self._wishes.matrices.keys():
-            older = self._wishes.matrix
-            try:
-                text = await matrix_text(conn, version) if version is not None else None
-                older = read_matrix(text) if text is not None else older
-            except MatrixError as error:
-                log.warning("matrix.unreadable", version=version, problem=str(error))
-            self._wishes.matrices[version or ""] = older
-        return self._wishes
 
     async def _put_aside(self, spoilt: Spoilt, error: BaseException) -> None:
         now, problem = self._clock.now(), f"{type(error).__name__}: {error}"
@@ -249,6 +248,18 @@ class Lanes:
             scenario = made.verdict.scenario or "none"
             tally.verdicts[scenario] += 1
             log.info(DECIDED[made.occasion], call_id=made.call_id, scenario=scenario, matrix=made.matrix)
+
+
+async def _add_older_matrices(conn: Connection, wishes: Wishes, records: Iterable[CallRecord]) -> None:
+    """Running calls keep the scenarios that they began with, also over a restart (S3-24)."""
+    for version in {record.matrix for record in records} - wishes.matrices.keys():
+        older = wishes.matrix
+        try:
+            text = await matrix_text(conn, version) if version is not None else None
+            older = read_matrix(text) if text is not None else older
+        except MatrixError as error:
+            log.warning("matrix.unreadable", version=version, problem=str(error))
+        wishes.matrices[version or ""] = older
 
 
 async def _go_through(batch: Batch, horizon: Instant) -> None:

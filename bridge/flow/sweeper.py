@@ -1,4 +1,7 @@
-"""Calls of whose end nobody ever tells: after a long time they are closed as incomplete, and nothing is invented."""
+"""Calls of whose end nobody ever tells: after a long time they are closed as incomplete, and nothing is invented.
+
+And calls whose judgement a clock that was wrong has put far off: they are judged now.
+"""
 
 from dataclasses import replace
 
@@ -7,7 +10,7 @@ import structlog
 from bridge.flow.clock import Clock
 from bridge.model.call import Call, Outcome
 from bridge.model.moment import Instant
-from bridge.store.calls import CallRecord, save_calls, stale_calls
+from bridge.store.calls import CallRecord, judge_now, save_calls, stale_calls
 from bridge.store.claims import hold_lanes
 from bridge.store.engine import Store
 
@@ -17,6 +20,23 @@ GIVE_UP_SECONDS = 12 * 3600.0
 """How long after its beginning a call without an end is given up."""
 AT_ONCE = 200
 """Calls closed in one transaction."""
+FAR_OFF_SECONDS = 3600.0
+"""No call is put off for so long, beyond the time in which it settles; the clock was ahead when it ended."""
+
+
+async def call_in(store: Store, clock: Clock, settle: float) -> int:
+    """Judge now what would have to wait until a clock that was set back is where it was; gives how many.
+
+    Raises:
+        StoreUnavailable: nothing was changed; try again later.
+
+    """
+    now = clock.now()
+    async with store.writing() as conn:
+        found = await judge_now(conn, now, later_than=now + settle + FAR_OFF_SECONDS)
+    if found:
+        log.warning("call.called_in", calls=found)
+    return found
 
 
 async def sweep(store: Store, clock: Clock, after: float = GIVE_UP_SECONDS) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, or_, select
+from sqlalchemy import Select, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Call, MissedReason, Outcome
@@ -27,6 +27,7 @@ __all__ = [
     "calls_of_unknown_party",
     "due_calls",
     "due_lanes",
+    "judge_now",
     "keys_of",
     "live_calls",
     "next_due",
@@ -185,6 +186,12 @@ _DUE_LANES = (
 async def due_lanes(conn: AsyncConnection, now: Instant, limit: int) -> list[DueCall]:
     """Whose the calls are that are to be judged now, the longest due first."""
     return [DueCall(key=key, lane=lane) for key, lane in await rows_of(conn, _DUE_LANES, now=now, count=limit)]
+
+
+async def judge_now(conn: AsyncConnection, now: Instant, *, later_than: Instant) -> int:
+    """Make the calls due that were to be judged later than that; gives how many there were."""
+    far_off = update(call).where(call.c.judge_at > later_than).values(judge_at=now)
+    return (await conn.execute(far_off)).rowcount
 
 
 _NEXT_DUE = select(func.min(call.c.judge_at)).where(call.c.judge_at.is_not(None))

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bridge.store import driver
 from bridge.store.errors import StoreCorrupt, StoreError, StoreUnavailable
-from bridge.store.integrity import require_sound
+from bridge.store.integrity import refuse_foreign_wal, require_sound
 from bridge.store.place import Place, SoleUse, place_of, prepare_file
 from bridge.store.revision import require_current
 
@@ -141,9 +141,15 @@ def _sole_use(place: Place) -> SoleUse | None:
 
 
 def writing_engine(place: Place) -> AsyncEngine:
-    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL."""
+    """The engine that writes: one connection on SQLite, a bounded pool on PostgreSQL.
+
+    Raises:
+        StoreCorrupt: the file was put in the place of another one, whose -wal is still there.
+
+    """
     if not place.embedded:
         return cast("AsyncEngine", _postgres().writing_engine(place.url))
+    refuse_foreign_wal(place)
     return _sqlite_engine(
         place,
         connections=1,

@@ -27,7 +27,10 @@ class Place:
     @property
     def remedy(self) -> str:
         """What a person does when the file is damaged."""
-        return "stop the bridge, keep the file and put the last backup in its place"
+        return (
+            f"stop the bridge, move {self.file} and the files -wal and -shm beside it to another folder, put the last "
+            "backup in its place (docs/how-to/backup.md) and start the bridge"
+        )
 
 
 def place_of(url: str, data_dir: Path) -> Place:
@@ -43,7 +46,7 @@ def place_of(url: str, data_dir: Path) -> Place:
         raise StoreError(f"store.url {url!r} is no URL; write sqlite:///bridge.db") from error
     match parsed.get_backend_name():
         case "sqlite" if parsed.database and parsed.database != ":memory:":
-            file = data_dir / parsed.database
+            file = (data_dir / parsed.database).resolve()  # one lock, under whichever name the file goes
             return Place(url=URL.create("sqlite+aiosqlite", database=str(file)), file=file)
         case "postgresql" | "postgres":
             return Place(url=parsed.set(drivername="postgresql+asyncpg"), file=None)

@@ -10,7 +10,20 @@ from aiohttp import hdrs, web
 
 from bridge.flow.intake import Overloaded, Stopping
 from bridge.store.errors import BadCursor, StoreError, VersionConflict
-from bridge.web import calls, explanation, forms, health, outbox, pages, recorder, records, shapes, stream, writing
+from bridge.web import (
+    calls,
+    explanation,
+    forms,
+    health,
+    outbox,
+    pages,
+    recorder,
+    records,
+    reloading,
+    shapes,
+    stream,
+    writing,
+)
 from bridge.web.endpoints import Endpoint, services
 from bridge.web.gate import GATE, NOBODY, Gate, Visitor
 from bridge.web.health import FIGURES, Figures
@@ -25,6 +38,8 @@ log = structlog.get_logger()
 SECONDS_FOR_AN_ANSWER: Final = 30.0
 SECONDS_WITHOUT_A_REQUEST: Final = 75.0
 """How long a connection may stay without sending a whole request head; longer than proxies keep theirs (60 s)."""
+LAST_ANSWERS_SECONDS: Final = 5.0
+"""How long requests that are being served may go on when the bridge stops."""
 LARGEST_BODY: Final = 256 * 1024
 """Bytes of an API request or a form; the hooks have their own measure."""
 
@@ -51,6 +66,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *writing.ENDPOINTS,
     *recorder.ENDPOINTS,
     *outbox.ENDPOINTS,
+    *reloading.ENDPOINTS,
     *stream.ENDPOINTS,
     *health.ENDPOINTS,
 )
@@ -113,7 +129,7 @@ def make_runner(app: web.Application, *, seconds_without_a_request: float = SECO
         lingering_time=2.0,
         auto_decompress=False,
         handle_signals=False,
-        shutdown_timeout=5.0,
+        shutdown_timeout=LAST_ANSWERS_SECONDS,
     )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.clock import Clock
 from bridge.flow.intake import Intake
+from bridge.flow.reloads import Reloaded
 from bridge.flow.replay import Replay
 from bridge.flow.tally import Tally
 from bridge.model.moment import Instant
@@ -64,9 +65,9 @@ class Status:
 class Services:
     """The collaborators of the web. What a reload changes is asked for each time.
 
-    `receive` answers `/hooks/{source}`, `replay` handles again what had failed. `session_key` signs the page's cookies:
-    32 random bytes; when it changes, people are asked for their token again. `matrix_text` is the scenarios' file as it
-    was written.
+    `receive` answers `/hooks/{source}`, `replay` handles again what had failed. `reload` reads the configuration again
+    for somebody, named as he shall be in the log. `session_key` signs the page's cookies: 32 random bytes; when it
+    changes, people are asked for their token again. `matrix_text` is the scenarios' file as it was written.
     """
 
     store: Store
@@ -80,6 +81,7 @@ class Services:
     status: Callable[[], Status]
     receive: Callable[[web.Request], Awaitable[web.StreamResponse]]
     replay: Replay
+    reload: Callable[[str], Awaitable[Reloaded]]
     settings: WebSettings
     session_key: bytes
     version: str

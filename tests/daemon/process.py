@@ -17,7 +17,7 @@ from typing import Any
 
 CONFIG = Path(__file__).parents[2] / "config"
 BRIDGE = str(Path(sys.executable).with_name("bridge"))
-PATIENCE = 20.0
+PATIENCE = 45.0
 TOKEN = "platform-token"
 
 SETTINGS = """
@@ -109,16 +109,17 @@ class Bridge:
             env=self.environment,
             cwd=self.folder,
         )
-        Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.said = Queue()
+        Thread(target=self._read, args=(self.process, self.said), daemon=True).start()
         self.port = int(re.search(r":(\d+)$", self.hears("bridge.started")["listen"]).group(1))
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], said: Queue[dict[str, Any]]) -> None:
         for line in process.stderr:
             entry = json.loads(line) if line.startswith("{") else {"event": line.strip()}
             self.log.append(entry)
-            self.said.put(entry)
+            said.put(entry)
         process.stderr.close()
-        self.said.put({"event": "(the end)"})
+        said.put({"event": "(the end)"})
 
     def hears(self, event: str) -> dict[str, Any]:
         """The next log entry with this name; everything before it is passed over."""
@@ -150,6 +151,14 @@ class Bridge:
         data = json.dumps(events).encode()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         return self._ask(urllib.request.Request(self.url("/hooks/shop"), data=data, headers=headers))
+
+    def post(self, path: str, token: str) -> tuple[int, Any]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self._ask(urllib.request.Request(self.url(path), data=b"", headers=headers, method="POST"))
+
+    def figure(self, metric: str) -> float:
+        """A metric that has no labels."""
+        return float(re.search(rf"^{metric} (\S+)$", self.get("/metrics")[1], re.MULTILINE).group(1))
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"

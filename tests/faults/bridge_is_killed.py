@@ -19,7 +19,9 @@ from tests.faults.load import Load, a_days_facts, settled
 CLIENTS = 800
 LONGEST_LIFE = 0.6
 """Seconds from the start of a daemon to its death, at most."""
-MOST_LIVES = 200
+LIVES = 200
+"""So many deaths there are, in as many days as that takes."""
+MOST_LIVES_OF_A_DAY = 200
 
 
 @pytest.fixture
@@ -45,25 +47,36 @@ def undisturbed(folder: Path, seed: int) -> dict[str, list]:
     return found
 
 
-def test_a_bridge_that_is_killed_again_and_again_under_load_makes_what_an_undisturbed_one_makes(tmp_path, seed):
-    expected = undisturbed(tmp_path / "undisturbed", seed)
+@pytest.mark.timeout(1800)
+def test_a_bridge_that_is_killed_two_hundred_times_under_load_makes_what_an_undisturbed_one_makes(tmp_path, seed):
+    deaths = day = 0
+    while deaths < LIVES:
+        deaths += a_day_of_deaths(tmp_path / str(day), seed + day)
+        day += 1
+
+
+def a_day_of_deaths(folder: Path, seed: int) -> int:
+    """Push a day's facts at a bridge that is killed again and again, and compare; gives how often it died."""
+    folder.mkdir()
+    expected = undisturbed(folder / "undisturbed", seed)
     chance = Random(seed)
-    bridge = started(tmp_path / "killed")
+    bridge = started(folder / "killed")
     load = Load(bridge, a_days_facts(Random(seed), CLIENTS), chance)
-    lives = 1
+    deaths = 0
     with load.pushed() as senders:
         while any(sender.is_alive() for sender in senders):
             time.sleep(chance.uniform(0.0, LONGEST_LIFE))
             if chance.random() < 0.3:
                 bridge.process.send_signal(signal.SIGHUP)
             bridge.kill()
-            lives += 1
-            assert lives < MOST_LIVES
+            deaths += 1
+            assert deaths < MOST_LIVES_OF_A_DAY
             bridge.start()
     found = settled(bridge)
     bridge.stop()
-    assert lives > 5
+    assert deaths > 4
     told = {event_id for event_id, _ in found["facts"]}
     assert load.acknowledged <= told, f"SEED={seed}: acknowledged and lost"
     for name, rows in expected.items():
-        assert found[name] == rows, f"SEED={seed}, {lives} lives: {name} differ"
+        assert found[name] == rows, f"SEED={seed}, {deaths} deaths: {name} differ"
+    return deaths

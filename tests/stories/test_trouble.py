@@ -14,7 +14,9 @@ from bridge.store.journal import EntryState, entries, retry_failed
 from bridge.store.schema import call as call_table
 from bridge.store.schema import event as event_table
 from tests.flow.builders import ANNA, BELLA, CARLA, answered, missed, ringing
+from tests.flow.hand_clock import HandClock
 from tests.store.builders import on_sqlite
+from tests.stories.office import open_office
 
 HOUR = 3600.0
 
@@ -243,3 +245,56 @@ async def test_a_call_that_began_with_a_version_nobody_can_read_any_more_is_judg
         await conn.execute(update(call_table).values(matrix="lost"))
     await office.pass_by(3)
     assert (await office.call("shop/c1")).scenario == "S4"
+
+
+async def test_a_clock_that_jumps_to_and_fro_by_an_hour_judges_every_call_once_and_in_order(office):
+    for jump, call in enumerate((HOUR, -HOUR, HOUR, HOUR, -2 * HOUR)):
+        number = f"+44770090040{jump}"
+        await office.store_facts(ringing(f"c{call}-{jump}", client_number=number, received_at=office.clock.now()))
+        await office.work()
+        office.clock.advance(call)
+        ended = missed(f"c{call}-{jump}", client_number=number, received_at=office.clock.now())
+        assert (await office.store_facts(ended, ended)).accepted == 1
+        await office.pass_by(3)
+        await office.work()
+    calls = await office.calls()
+    assert [call.scenario for call in calls] == ["S4"] * 5
+    assert [len(await office.verdicts(call.key)) for call in calls] == [1] * 5
+    assert len(await office.cases()) == len(await office.leads()) == 5
+
+
+async def test_a_call_that_ended_while_the_clock_was_a_day_ahead_is_judged_at_the_next_round_once_it_is_right(office):
+    office.clock.advance(24 * HOUR)
+    await office.hear(missed(received_at=office.clock.now()))
+    office.clock.advance(-24 * HOUR)
+    await office.work()
+    assert await office.cases() == ()
+    await office.chores.round()
+    await office.work()
+    assert len(await office.cases()) == len(await office.leads()) == 1
+    await office.pass_by(25 * HOUR)
+    assert len(await office.verdicts("shop/c1")) == 1
+
+
+class NappingClock(HandClock):
+    """Whoever waits gets up again and again, as on a real clock."""
+
+    async def wait(self, woken, *, until=None) -> None:
+        await asyncio.sleep(0)
+
+
+async def test_the_round_comes_when_the_clock_was_set_back_by_a_day(tmp_path):
+    async with open_office(tmp_path, clock=NappingClock()) as office, at_work(office):
+        office.clock.advance(24 * HOUR)
+        await office.intake.accept([missed(received_at=office.clock.now())])
+
+        async def folded():
+            return len(await office.calls()) == 1
+
+        async def judged():
+            office.clock.advance(60)
+            return len(await office.leads()) == 1
+
+        await until(folded)
+        office.clock.advance(-24 * HOUR)
+        await until(judged)

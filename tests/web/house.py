@@ -12,6 +12,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.intake import Intake
 from bridge.flow.lanes import Lanes
+from bridge.flow.reloads import Reloads
 from bridge.flow.replay import Replay
 from bridge.flow.tally import Tally
 from bridge.model.moment import iso
@@ -56,6 +57,7 @@ class House:
     receiver: WebhookReceiver
     bulletin: Bulletin
     status: list[Status]
+    reloads: Reloads
     services: Services
     runner: web.AppRunner
     tokens: dict[str, str] = field(default_factory=dict)
@@ -158,6 +160,7 @@ async def open_house(
     lanes = Lanes(store, clock, company, MATRIX, SCENARIOS.read_text(), bulletin=bulletin, tally=tally)
     intake = Intake(store, company, tally, lanes.wake, clock=clock)
     shop = WebhookSettings(id="shop", token=HOOK_TOKEN)  # type: ignore[arg-type]
+    reloads = Reloads()
     receiver = WebhookReceiver(hooks or [shop], intake=intake, clock=clock)
     replay = Replay(
         store,
@@ -178,6 +181,7 @@ async def open_house(
         status=lambda: status[0],
         receive=receiver.receive,
         replay=replay,
+        reload=reloads.asked,
         settings=settings or WebSettings(),
         session_key=b"k" * 32,
         version="0.0.0",
@@ -194,7 +198,9 @@ async def open_house(
             asyncio.TaskGroup() as tasks,
         ):
             tasks.create_task(intake.work())
-            house = House(address, session, store, clock, intake, lanes, receiver, bulletin, status, services, runner)
+            house = House(
+                address, session, store, clock, intake, lanes, receiver, bulletin, status, reloads, services, runner
+            )
             await house.token("all", "read", "write")
             try:
                 yield house

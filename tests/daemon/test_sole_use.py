@@ -1,0 +1,69 @@
+"""One embedded store has one daemon, however it is named and whenever the second one is started."""
+
+import subprocess
+
+import pytest
+
+from tests.daemon.process import BRIDGE, PATIENCE, SETTINGS, Bridge, ended
+from tests.daemon.test_hardship import until_handled
+
+HELD = "Another bridge works on this store"
+
+
+def named_otherwise(first: Bridge, folder, way: str) -> Bridge:
+    """A second configuration that means the same file."""
+    folder.mkdir()
+    data = first.folder / "data"
+    (folder / "link").symlink_to(data)
+    (folder / "data").mkdir()
+    (folder / "data" / "mine.db").symlink_to(data / "bridge.db")
+    told = {
+        "another folder's link": SETTINGS.replace('"data"', f'"{folder}/link"'),
+        "with dots": SETTINGS.replace('"data"', f'"{folder}/../{data.parent.name}/./data"'),
+        "a link to the file": SETTINGS + '\n[store]\nurl = "sqlite:///mine.db"\n',
+    }
+    return Bridge(folder, told[way])
+
+
+@pytest.mark.parametrize("way", ["another folder's link", "with dots", "a link to the file"])
+def test_a_second_daemon_is_refused_under_whichever_name_it_knows_the_file(tmp_path, way):
+    (tmp_path / "one").mkdir()
+    first = Bridge(tmp_path / "one")
+    with first.started():
+        second = named_otherwise(first, tmp_path / "two", way)
+        for words in (("run",), ("migrate",)):
+            refused = second.command(*words)
+            assert refused.returncode == 1, words
+            assert HELD in refused.stderr, words
+        assert first.push(ended("c1"))[0] == 202
+
+
+def test_of_daemons_that_are_started_at_the_very_same_moment_exactly_one_works(bridge):
+    """Also on a store that has yet to be made."""
+    words = [BRIDGE, "run", "--config", str(bridge.path)]
+    many = [
+        subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=bridge.environment, cwd=bridge.folder)
+        for _ in range(5)
+    ]
+    told = {process.pid: process.stderr.readline() for process in many}
+    working = [process for process in many if "bridge.started" in told[process.pid]]
+    assert len(working) == 1, told
+    for process in many:
+        with process:
+            if process in working:
+                process.terminate()
+                process.stderr.read()
+                assert process.wait(PATIENCE) == 0
+            else:
+                assert HELD in told[process.pid]
+                assert process.wait(PATIENCE) == 1
+
+
+def test_commands_work_beside_a_daemon_and_only_migrate_is_refused(bridge):
+    with bridge.started():
+        assert bridge.command("token", "list").returncode == 0
+        assert bridge.command("block", "add", "+447700900777").returncode == 0
+        assert bridge.command("migrate").returncode == 1
+        bridge.push(ended("c1"))
+        until_handled(bridge)
+        assert len(bridge.items("/v1/leads")) == 1
