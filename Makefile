@@ -31,12 +31,13 @@ page: $(VENV)/.dev          ## the page in a real Chromium (installs Debian's, i
 	$(BIN)/pytest -p no:cacheprovider --timeout 120 tests/lab/page_in_a_browser.py
 
 faults: $(VENV)/.dev        ## kill -9 and other harm, at random moments, for a minute or two
-	$(BIN)/pytest -p no:cacheprovider --timeout 300 tests/faults/bridge_is_killed.py tests/faults/disk_fills.py tests/faults/strangers_flood.py
+	$(BIN)/pytest -p no:cacheprovider --timeout 300 tests/faults/bridge_is_killed.py tests/faults/disk_fills.py tests/faults/strangers_flood.py tests/faults/moves.py
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/memory.py
+	$(BIN)/python bench/move.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

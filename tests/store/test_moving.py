@@ -27,7 +27,7 @@ from bridge.store.place import place_of
 from bridge.store.revision import HEAD, SchemaState
 from bridge.store.schema import metadata
 from bridge.store.tokens import add_token, api_tokens
-from tests.store.builders import NOON, URL, entry
+from tests.store.builders import NOON, URL, entry, shape_of_postgres
 
 WORDS = ("", "Zoë Żółć", "日本 😀", "\\N\t\n\r\\", "'; DROP TABLE call; --", "\x7f\u2028\ufffd", "a" * 5_000, "null")
 FLOATS = (0.1, 1e308, 5e-324, -0.0, math.inf, 1_795_348_800.123456, 2.0**53, -1.5)
@@ -136,25 +136,11 @@ async def test_what_is_not_moved_is_as_in_a_new_store(source, tmp_path, empty_po
     assert await schema_state(empty_postgres_url, tmp_path) is SchemaState.CURRENT
 
 
-async def shape_of(url):
-    """Every index and column that PostgreSQL has, and its tables."""
-    engine = writing_engine(place_of(url, None))
-    asked = (
-        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
-        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) "  # noqa: ISC004
-        "FROM information_schema.columns WHERE table_schema = 'public'",
-    )
-    async with engine.connect() as conn:
-        found = [sorted([row[0] for row in await conn.execute(text(question))]) for question in asked]
-    await engine.dispose()
-    return found
-
-
 async def test_the_target_has_the_same_columns_and_indexes_as_a_new_store(
     source, tmp_path, empty_postgres_url, postgres_url
 ):
     await move(URL, empty_postgres_url, tmp_path, nobody_looks)
-    assert await shape_of(empty_postgres_url) == await shape_of(postgres_url)
+    assert await shape_of_postgres(empty_postgres_url) == await shape_of_postgres(postgres_url)
 
 
 async def test_a_store_may_also_move_from_one_postgresql_to_another_and_back_into_a_file(
