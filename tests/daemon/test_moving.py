@@ -3,15 +3,24 @@
 import json
 import sqlite3
 from contextlib import closing
+from subprocess import CompletedProcess
 
 import pytest
 
-from tests.daemon.process import SETTINGS, Bridge, ended
+from tests.daemon.process import PATIENCE, SETTINGS, Bridge, ended
+
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def on(bridge: Bridge, url: str) -> Bridge:
     """The same one with its store there."""
     return Bridge(bridge.folder, SETTINGS.replace("[policy]", f'[store]\nurl = "{url}"\n\n[policy]'))
+
+
+def moving(bridge: Bridge, url: str, *words: str) -> CompletedProcess[str]:
+    """`bridge migrate --to`, finished, however slow the machine is."""
+    return bridge.command("migrate", "--to", url, *words, patience=PATIENCE * 5)
 
 
 def heard(bridge: Bridge) -> dict[str, list]:
@@ -33,13 +42,13 @@ def test_a_bridge_moves_and_goes_on_with_the_same_calls_records_tokens_and_block
             assert bridge.push(ended(f"c{n}", f"+44770090010{n}"))[0] == 202
         when_handled(bridge)
         before = heard(bridge)
-        at_work = bridge.command("migrate", "--to", empty_postgres_url)
+        at_work = moving(bridge, empty_postgres_url)
         assert (at_work.returncode, "stop it first" in at_work.stderr) == (1, True)
-    moved = bridge.command("migrate", "--to", empty_postgres_url)
+    moved = moving(bridge, empty_postgres_url)
     assert moved.returncode == 0, moved.stderr
     assert "counts and checksums are equal" in moved.stdout
     assert f'url = "{empty_postgres_url}"' in moved.stdout
-    assert bridge.command("migrate", "--to", empty_postgres_url, "--verify").returncode == 0
+    assert moving(bridge, empty_postgres_url, "--verify").returncode == 0
     bridge = on(bridge, empty_postgres_url)
     with bridge.started():
         assert heard(bridge) == before
@@ -54,21 +63,21 @@ def test_a_bridge_moves_and_goes_on_with_the_same_calls_records_tokens_and_block
 
 def test_a_move_answers_programs_with_json(bridge, empty_postgres_url):
     bridge.command("block", "add", "+447700900666")
-    told = json.loads(bridge.command("migrate", "--to", empty_postgres_url, "--json").stdout)
+    told = json.loads(moving(bridge, empty_postgres_url, "--json").stdout)
     assert (told["equal"], told["resumed"], told["differences"], told["nul_replaced"]) == (True, False, [], {})
     assert {"name": "blocked_number", "rows": 1} in [
         {"name": each["name"], "rows": each["rows"]} for each in told["tables"]
     ]
-    refused = bridge.command("migrate", "--to", empty_postgres_url, "--json")
+    refused = moving(bridge, empty_postgres_url, "--json")
     assert refused.returncode == 1
     assert "make a new database" in json.loads(refused.stdout)["error"]
 
 
 def test_stores_that_differ_are_found_wanting_and_the_table_is_named(bridge, empty_postgres_url, postgres):
     bridge.command("block", "add", "+447700900666")
-    bridge.command("migrate", "--to", empty_postgres_url)
+    moving(bridge, empty_postgres_url)
     postgres.ask("UPDATE blocked_number SET reason = 'other'", empty_postgres_url.rpartition("/")[2])
-    compared = bridge.command("migrate", "--to", empty_postgres_url, "--verify")
+    compared = moving(bridge, empty_postgres_url, "--verify")
     assert compared.returncode == 1
     assert "blocked_number: the source has 1 rows" in compared.stderr
 

@@ -81,7 +81,7 @@ def test_a_move_that_is_killed_again_and_again_moves_every_row_once(tmp_path, se
     database = empty_postgres_url.rpartition("/")[2]
     counted = {name: int(postgres.ask(f"SELECT count(*) FROM {name}", database)) for name in COUNTED}  # noqa: S608
     assert counted == {"event": ROWS, "call_alias": ROWS, "quarantine": 500}, f"SEED={seed}, {lives} lives"
-    compared = bridge.command("migrate", "--to", empty_postgres_url, "--verify", "--json")
+    compared = bridge.command("migrate", "--to", empty_postgres_url, "--verify", "--json", patience=10 * PATIENCE)
     assert compared.returncode == 0, f"SEED={seed}: {compared.stdout}"
     assert {each["name"] for each in json.loads(compared.stdout)["tables"]} < set(metadata.tables)
     assert answer is None or answer["copied_again"] == []
