@@ -9,7 +9,6 @@ import pytest
 
 from tests.daemon.process import PATIENCE, SETTINGS, Bridge, ended
 
-
 pytestmark = pytest.mark.timeout(300)
 
 

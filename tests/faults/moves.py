@@ -20,7 +20,7 @@ from bridge.store.schema import metadata
 from tests.daemon.process import BRIDGE, PATIENCE, Bridge
 
 ROWS = 60_000
-MOST_LIVES = 25
+MOST_LIVES = 12
 LONGEST_LIFE = 5.0
 """Seconds from the start of a move to its death, at most."""
 COUNTED = ("event", "call_alias", "quarantine")
