@@ -92,8 +92,8 @@ def test_stores_that_differ_are_found_wanting_and_the_table_is_named(bridge, emp
     ],
 )
 def test_a_move_to_nowhere_is_a_sentence_and_no_secret_is_repeated(bridge, words, status, said):
-    bridge.command("migrate")
-    refused = bridge.command("migrate", *words)
+    bridge.command("migrate", patience=PATIENCE * 5)
+    refused = bridge.command("migrate", *words, patience=PATIENCE * 5)
     assert refused.returncode == status
     assert said in refused.stderr
     assert "secret" not in refused.stderr
@@ -110,12 +110,12 @@ def test_a_store_that_a_newer_version_wrote_is_refused_everywhere_with_a_sentenc
         server = request.getfixturevalue("postgres")
         server.ask("UPDATE alembic_version SET version_num = '9999'", url.rpartition("/")[2])
     else:
-        bridge.command("migrate")
+        bridge.command("migrate", patience=PATIENCE * 5)
         with closing(sqlite3.connect(bridge.folder / "data" / "bridge.db")) as store, store:
             store.execute("UPDATE alembic_version SET version_num = '9999'")
     every = (("run",), ("check", "--connect"), ("migrate",), ("migrate", "--to", empty_postgres_url), ("token", "list"))
     for words in every:
-        refused = bridge.command(*words)
+        refused = bridge.command(*words, patience=PATIENCE * 5)
         assert refused.returncode == 1, words
         assert "newer callbridge" in refused.stdout + refused.stderr, words
         assert "9999" in refused.stdout + refused.stderr, words
