@@ -41,6 +41,7 @@ bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/memory.py
+	$(BIN)/python bench/move.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

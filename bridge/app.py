@@ -48,7 +48,7 @@ from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
 from bridge.sources.simulator import PushRefused, push_all
 from bridge.store.calls import live_calls
 from bridge.store.engine import CLOSE_SECONDS, Store
-from bridge.store.errors import SchemaTooNew, StoreError
+from bridge.store.errors import StoreError
 from bridge.store.holds import Hold, News
 from bridge.store.journal import anything_pending
 from bridge.store.migrate import migrate, schema_state
@@ -123,9 +123,7 @@ async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | 
     reloads = Reloads()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloads.ask, "SIGHUP")  # at once: it would kill us
     state = await schema_state(configuration.store_url, configuration.data_dir)
-    if state is SchemaState.TOO_NEW:
-        raise SchemaTooNew(configuration.store_url)
-    if state is not SchemaState.CURRENT:
+    if state in (SchemaState.EMPTY, SchemaState.OUTDATED):
         await migrate(configuration.store_url, configuration.data_dir)
     store = await Store.open(configuration.store_url, data_dir=configuration.data_dir)
     try:
@@ -633,3 +631,17 @@ async def try_connections(configuration: Configuration) -> dict[str, Trial]:
     if isinstance(configuration.crm, HttpCrm):
         found["crm"] = await try_http_crm(configuration.crm, Clock())
     return found
+
+
+async def try_store(configuration: Configuration) -> Trial:
+    """Whether a daemon of this version could work on the store."""
+    try:
+        state = await schema_state(configuration.store_url, configuration.data_dir)
+        if state is SchemaState.EMPTY:
+            return Trial(good=True, detail="it is empty; a start makes the tables")
+        if state is SchemaState.OUTDATED:
+            return Trial(good=True, detail="an older version wrote it; a start brings its tables to this version")
+        await (await Store.open(configuration.store_url, data_dir=configuration.data_dir, alone=False)).close()
+    except StoreError as error:
+        return Trial(good=False, detail=str(error))
+    return Trial(good=True, detail="its tables are of this version")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from bridge import log
-from bridge.app import run_daemon, try_connections
+from bridge.app import run_daemon, try_connections, try_store
 from bridge.cli.frame import (
     DEFAULT_PATH,
     WANTING,
@@ -23,6 +23,7 @@ from bridge.cli.frame import (
     out,
     print_json,
 )
+from bridge.cli.moves import move_store
 from bridge.store.backups import backup as back_up
 from bridge.store.migrate import migrate as migrate_store
 from bridge.wire.simulation import NAMES
@@ -50,13 +51,16 @@ def run(
 @commands.command(epilog="Example: bridge check --config bridge.toml --connect")
 def check(
     config: ConfigPath = DEFAULT_PATH,
-    connect: Annotated[bool, typer.Option("--connect", help="Also log in to every source and to the CRM.")] = False,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also look at the store, log in to every source and ask the CRM.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Validate configuration and scenarios: every problem at once, with line and remedy."""
     configuration, _ = loaded(config, as_json=as_json, secrets=True)
+    store = asyncio.run(try_store(configuration)) if connect else None
     tried = asyncio.run(try_connections(configuration)) if connect else {}
-    good = all(trial.good for trial in tried.values())
+    good = all(trial.good for trial in (*tried.values(), *([store] if store else [])))
     if as_json:
         print_json(
             {
@@ -67,11 +71,12 @@ def check(
                     {"source": source, "good": trial.good, "detail": trial.detail} for source, trial in tried.items()
                 ],
             }
+            | ({} if store is None else {"store": {"good": store.good, "detail": store.detail}})
         )
     else:
         for warning in configuration.warnings:
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
-        for source, trial in tried.items():
+        for source, trial in [*([("store", store)] if store else []), *tried.items()]:
             style, word = ("green", "connected") if trial.good else ("red", "refused")
             out.print(Text(f"{source}: {word}: {trial.detail}", style=style), soft_wrap=True)
         if good:
@@ -94,10 +99,29 @@ def show_config(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> N
             out.print()
 
 
-@commands.command(epilog="Example: bridge migrate --config /etc/bridge/bridge.toml")
-def migrate(config: ConfigPath = DEFAULT_PATH, as_json: AsJson = False) -> None:
-    """Bring the store's tables to this version; stop the daemon first."""
+@commands.command(epilog="Example: bridge migrate --to postgresql://bridge@db.example/bridge")
+def migrate(
+    config: ConfigPath = DEFAULT_PATH,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Move everything from the configured store to this empty one. Its password comes from $PGPASSWORD "
+            "or ~/.pgpass. After an interruption the same command goes on.",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="With --to: copy nothing, compare both by counts and checksums.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the store's tables to this version, or move the store to another database; stop the daemon first."""
     configuration, _ = loaded(config, as_json=as_json)
+    if to is not None:
+        move_store(configuration, to, verify=verify, as_json=as_json)
+        return
+    if verify:
+        misuse("--verify compares the store with another one; name it with --to")
     before, after = asyncio.run(migrate_store(configuration.store_url, configuration.data_dir))
     told = f"the store is at revision {after}" + ("" if before == after else f" (was {before or 'empty'})")
     answer({"before": before, "after": after}, told, as_json)

@@ -176,6 +176,13 @@ def reading_engine(place: Place) -> AsyncEngine:
     )
 
 
+def moving_engine(place: Place, *, reads_only: bool) -> AsyncEngine:
+    """The engine for a move from or to this store: patient, since nobody else works on it."""
+    if not place.embedded:
+        return cast("AsyncEngine", _postgres().moving_engine(place.url))
+    return reading_engine(place) if reads_only else writing_engine(place)
+
+
 def _postgres() -> ModuleType:
     from bridge.store import postgres  # noqa: PLC0415 # an embedded store never pays for its memory
 

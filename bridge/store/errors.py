@@ -9,6 +9,8 @@
     ├── StoreCorrupt        stop: a person must restore it
     ├── SchemaOutdated      stop: run `bridge migrate`
     ├── SchemaTooNew        stop: a newer callbridge wrote it
+    ├── MoveUnfinished      stop: go on with `bridge migrate --to`
+    ├── NotEmpty            stop: name an empty database
     ├── VersionConflict     tell the person: somebody was faster
     ├── BadCursor           tell the caller: his cursor is none of ours
     └── UnreadableDocument  put the row aside: a document in it cannot be read
@@ -77,6 +79,14 @@ class SchemaOutdated(StoreError):
 
 class SchemaTooNew(StoreError):
     """The store was written by a newer callbridge; install that version, or restore the backup made before it."""
+
+
+class MoveUnfinished(StoreError):
+    """A move to this store is not finished; run the same `bridge migrate --to` again, it goes on where it stopped."""
+
+
+class NotEmpty(StoreError):
+    """A store is moved only to an empty one."""
 
 
 class VersionConflict(StoreError):

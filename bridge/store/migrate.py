@@ -7,9 +7,8 @@ from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.store.engine import errors_in_our_words, writing_engine
-from bridge.store.errors import SchemaTooNew
 from bridge.store.place import SoleUse, place_of, prepare_file
-from bridge.store.revision import HEAD, VERSION_TABLE, SchemaState, found_revision, state_of
+from bridge.store.revision import HEAD, VERSION_TABLE, SchemaState, found_revision, refuse_unusable, state_of
 from bridge.store.schema import metadata
 
 MIGRATION_LOCK = 0x6272_6964_6765
@@ -41,6 +40,7 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
 
     Raises:
         SchemaTooNew: a newer callbridge wrote the store.
+        MoveUnfinished: another store is being moved to it.
         StoreInUse: a daemon works on this embedded store; stop it first.
         StoreUnavailable: nothing was changed; try again later.
 
@@ -55,7 +55,7 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
     try:
         with errors_in_our_words(place):
             async with engine.begin() as conn:
-                await _alone(conn)
+                await alone(conn)
                 before = await found_revision(conn)
                 await conn.run_sync(_bring_up, before)
         return before, HEAD
@@ -65,22 +65,18 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
             lock.give_back()
 
 
-async def _alone(conn: AsyncConnection) -> None:
+async def alone(conn: AsyncConnection) -> None:
     """Of several nodes that are started at once only one makes the tables; the others find them made."""
     if conn.dialect.name == "postgresql":
         await conn.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
 
 
 def _bring_up(conn: SyncConnection, before: str | None) -> None:
-    match state_of(before):
-        case SchemaState.CURRENT:
-            return
-        case SchemaState.TOO_NEW:
-            raise SchemaTooNew(f"its tables have revision {before}, this version knows {HEAD}")
-        case SchemaState.EMPTY:
-            make_tables(conn)
-        case SchemaState.OUTDATED:
-            upgrade(conn)
+    state = refuse_unusable(before)
+    if state is SchemaState.EMPTY:
+        make_tables(conn)
+    elif state is SchemaState.OUTDATED:
+        upgrade(conn)
 
 
 def make_tables(conn: SyncConnection) -> None:

@@ -34,6 +34,8 @@ class Order:
         """The records that come after the one that this cursor names."""
         places = _read_cursor(cursor, len(self.columns))
         if len(self.columns) == 1:
+            if not isinstance(places[0], int):
+                raise BadCursor(cursor)
             return self.columns[0] < places[0]
         return tuple_(*self.columns) < tuple_(*(literal(place) for place in places))
 
@@ -71,8 +73,13 @@ def _read_cursor(cursor: str, width: int) -> list[float | str]:
         places = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError) as error:
         raise BadCursor(cursor) from error
-    if not isinstance(places, list) or len(places) != width or not isinstance(places[0], int | float):
+    if not isinstance(places, list) or len(places) != width or not _is_number(places[0]):
         raise BadCursor(cursor)
-    if width > 1 and not isinstance(places[1], str):
+    if width > 1 and not (isinstance(places[1], str) and places[1].isprintable()):
         raise BadCursor(cursor)
-    return places
+    return places if width == 1 else [float(places[0]), places[1]]
+
+
+def _is_number(place: object) -> bool:
+    """What a column of either database can be compared with: PostgreSQL's driver takes no larger integers."""
+    return isinstance(place, int | float) and not isinstance(place, bool) and -(2**63) <= place < 2**63

@@ -20,6 +20,8 @@ POOL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 15.0
 """After which a server that says nothing counts as gone; no statement of ours takes a tenth of it."""
+MOVE_STATEMENT_SECONDS = 3600.0
+"""The same for a move, which makes indexes of millions of rows."""
 IDLE_TRANSACTION_MS = 2_500
 """After which the server takes back what a node holds that has stopped in the midst of a transaction (SIGSTOP, a
 machine that was cut off); the others go on with its clients, and its lines: whoever takes over waits for it."""
@@ -63,7 +65,21 @@ def reading_engine(url: URL) -> AsyncEngine:
     )
 
 
-def _engine(url: URL, connections: int, session: dict[str, str]) -> AsyncEngine:
+def moving_engine(url: URL) -> AsyncEngine:
+    """The engine with which a whole store is read or written, while nobody else works on it."""
+    patient = str(int(MOVE_STATEMENT_SECONDS * 1000))
+    session = {
+        **SESSION,
+        "application_name": "callbridge move",
+        "statement_timeout": patient,
+        "idle_in_transaction_session_timeout": patient,
+    }
+    return _engine(url, 1, session, MOVE_STATEMENT_SECONDS)
+
+
+def _engine(
+    url: URL, connections: int, session: dict[str, str], statement_seconds: float = STATEMENT_SECONDS
+) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=connections,
@@ -74,7 +90,7 @@ def _engine(url: URL, connections: int, session: dict[str, str]) -> AsyncEngine:
         hide_parameters=True,  # they are names and numbers, and errors are logged
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
+            "command_timeout": statement_seconds,
             "server_settings": session,
             "prepared_statement_cache_size": 500,
         },
@@ -88,6 +104,8 @@ def sorted_error(error: BaseException) -> StoreError | None:
         if isinstance(found, asyncpg.PostgresError):
             return _by_state(found)
         if isinstance(found, asyncpg.InterfaceError | asyncpg.InternalClientError):
+            if isinstance(found, ValueError):
+                return None  # a value that no column can hold: the connection is as good as before
             return StoreUnavailable(f"the connection to PostgreSQL is of no use: {found}")
         found = found.__cause__
     return StoreUnavailable(str(error.orig)) if isinstance(error, DBAPIError) and error.connection_invalidated else None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import md5
 
 _BANNER = b"Asterisk Call Manager"
+_NUL, _NO_CHARACTER = b"\0", "\ufffd".encode()
 _END = b"\r\n\r\n"
 _ODD_END = b"\r\n\n"  # CoreShowChannelMap of Asterisk 18.19 and 20.4 to 20.9 ends so (asterisk/asterisk#761)
 _EVENT = b"Event: "
@@ -212,6 +213,8 @@ class AmiStream:
         """
         if self._broken is not None:
             raise AmiProtocolError(self._broken)
+        if _NUL in data:  # Asterisk never sends one; a text with it is none that every store can keep
+            data = data.replace(_NUL, _NO_CHARACTER)
         tail = self._tail
         if tail:
             seam = max(len(tail) - len(_END) + 1, 0)

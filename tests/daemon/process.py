@@ -81,11 +81,11 @@ class Bridge:
         self.log: list[dict[str, Any]] = []
         self.port = 0
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, patience: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """`bridge words… --config …`, finished."""
         line = [BRIDGE, *words, "--config", str(self.path)]
         return subprocess.run(
-            line, capture_output=True, text=True, timeout=PATIENCE, env=self.environment, check=False, cwd=self.folder
+            line, capture_output=True, text=True, timeout=patience, env=self.environment, check=False, cwd=self.folder
         )
 
     @contextlib.contextmanager

@@ -1,15 +1,19 @@
 """Ordinary facts and records; a story says only what is special."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Call, Direction, HungUpBy, Outcome, Rang, RangResult, Talk, Transfer, TransferKind, Utm
 from bridge.model.crm import Case, Contact, Deal, Lead, Organisation, Task, TaskKind, TaskStatus, record_id
 from bridge.model.events import CallEnded, CallSeen
 from bridge.store.calls import CallRecord
+from bridge.store.engine import writing_engine
 from bridge.store.journal import NewEntry
+from bridge.store.place import place_of
 
 URL = "sqlite:///bridge.db"
 on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -140,3 +144,17 @@ async def overheard(conn: AsyncConnection) -> list[str]:
     pooled = await conn.get_raw_connection()
     await pooled.driver_connection.set_trace_callback(asked.append)
     return asked
+
+
+async def shape_of_postgres(url: str) -> list[list[str]]:
+    """Every index and column that PostgreSQL has, and its tables."""
+    engine = writing_engine(place_of(url, Path()))
+    asked = (
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) "  # noqa: ISC004
+        "FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    async with engine.connect() as conn:
+        found = [sorted([row[0] for row in await conn.execute(text(question))]) for question in asked]
+    await engine.dispose()
+    return found

@@ -10,11 +10,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, create_mock_engine, inspect, text
 
 import bridge.store
+from bridge.store.engine import Store, writing_engine
 from bridge.store.errors import SchemaTooNew, StoreInUse
 from bridge.store.migrate import make_tables, migrate, schema_state, upgrade
+from bridge.store.place import place_of
 from bridge.store.revision import HEAD, REVISIONS, SchemaState
 from bridge.store.schema import metadata
-from tests.store.builders import URL, on_sqlite
+from tests.store.builders import URL, on_sqlite, shape_of_postgres
 
 
 def alembic():
@@ -83,6 +85,32 @@ async def test_a_store_whose_revision_nobody_knows_is_left_alone(tmp_path):
     assert await schema_state(URL, tmp_path) is SchemaState.TOO_NEW
     with pytest.raises(SchemaTooNew, match="0000"):
         await migrate(URL, tmp_path)
+
+
+async def test_a_store_that_a_newer_version_wrote_is_refused_by_whoever_opens_it(url, tmp_path):
+    await migrate(url, tmp_path)
+    engine = writing_engine(place_of(url, tmp_path))
+    async with engine.begin() as conn:
+        await conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    assert await schema_state(url, tmp_path) is SchemaState.TOO_NEW
+    told = f"9999, this version knows {HEAD}"
+    with pytest.raises(SchemaTooNew, match=told):
+        await migrate(url, tmp_path)
+    with pytest.raises(SchemaTooNew, match=told):
+        await Store.open(url, data_dir=tmp_path)
+
+
+async def test_migrations_one_after_another_make_on_postgresql_what_a_first_start_makes(
+    postgres_url, empty_postgres_url
+):
+    engine = writing_engine(place_of(empty_postgres_url, Path()))
+    async with engine.begin() as conn:
+        await conn.run_sync(upgrade)
+    await engine.dispose()
+    shapes = [await shape_of_postgres(each) for each in (postgres_url, empty_postgres_url)]
+    assert shapes[0] == shapes[1]
+    assert await schema_state(empty_postgres_url, Path()) is SchemaState.CURRENT
 
 
 @on_sqlite

@@ -1,4 +1,5 @@
 import re
+from base64 import b64encode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,7 +11,7 @@ from bridge.model.crm import CaseStatus, DealStatus, LeadStatus, Note, TaskStatu
 from bridge.store.calls import save_calls
 from bridge.store.errors import BadCursor
 from bridge.store.gauges import gauges
-from bridge.store.journal import append, fail, pending, put_in_quarantine
+from bridge.store.journal import append, entries, fail, pending, put_in_quarantine
 from bridge.store.queries import (
     Responsible,
     Via,
@@ -187,6 +188,30 @@ async def test_a_cursor_that_we_never_gave_is_refused(store, cursor):
     async with store.reading() as conn:
         with pytest.raises(BadCursor, match="not one that this list gave"):
             await page_of_tasks(conn, cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    "places",
+    ['[NaN, "a"]', '[1e999, "a"]', '[99999999999999999999, "a"]', '[1, "\\u0000"]', '[1, "\\ud800"]', '[true, "a"]'],
+)
+async def test_a_cursor_with_what_no_column_holds_is_refused_on_either_engine(store, places):
+    cursor = b64encode(places.encode(), b"-_").decode()
+    async with store.reading() as conn:
+        with pytest.raises(BadCursor):
+            await page_of_tasks(conn, cursor=cursor)
+
+
+@pytest.mark.parametrize("places", ["[1.5]", "[NaN]", "[true]", "[9223372036854775808]", "[-1e300]"])
+async def test_a_cursor_of_the_journal_is_an_id(store, places):
+    async with store.reading() as conn:
+        with pytest.raises(BadCursor):
+            await entries(conn, cursor=b64encode(places.encode(), b"-_").decode())
+
+
+async def test_a_cursor_may_be_any_moment_and_any_id(store):
+    async with store.reading() as conn:
+        assert (await page_of_tasks(conn, cursor=b64encode(b'[5000000000,"a"]').decode())).items == ()
+        assert (await entries(conn, cursor=b64encode(b"[9223372036854775807]").decode())).items == ()
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,13 @@ def test_a_message_ends_at_an_empty_line():
     assert message.get(b"Uniqueid") == "1.1"
 
 
+def test_a_nul_which_not_every_store_keeps_is_no_character():
+    stream = connected()
+    assert stream.receive(b"Event: Newchannel\r\nCallerIDName: An\0") == []
+    (message,) = stream.receive(b"\0na\r\n\r\n")
+    assert message.get(b"CallerIDName") == "An\ufffd\ufffdna"
+
+
 def test_the_greeting_is_remembered():
     assert connected().banner == "Asterisk Call Manager/11.0.0"
 
