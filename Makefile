@@ -9,7 +9,7 @@ run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, 
 	$(BIN)/bridge run --config config/demo.toml --simulate day
 
 test: $(VENV)/.dev          ## every test that needs nothing but Python
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 cover: $(VENV)/.dev         ## every branch of the core rings is reached by their own tests
 	$(BIN)/pytest -q -p no:cacheprovider tests/model tests/rules tests/wire tests/transcripts \
