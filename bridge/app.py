@@ -386,6 +386,7 @@ class Daemon:
         self._intake.close()
         self._lanes.close()
         self._chores.close()
+        self._holds.ask_no_more()
         async with asyncio.TaskGroup() as leaving:
             if self._crm is not None:
                 leaving.create_task(self._let_crm_go(self._crm))

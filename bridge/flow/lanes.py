@@ -152,7 +152,10 @@ class Lanes:
         self._claim = Claim()
         try:
             more = await self._batch()
-        except (StoreUnavailable, StoreCorrupt):
+        except StoreUnavailable:
+            self._size = max(1, self._size // 2)  # a server ends what takes too long, and would end it again
+            raise
+        except StoreCorrupt:
             raise
         except Spoilt as spoilt:
             await self._put_aside(spoilt, spoilt.__cause__ or spoilt)

@@ -69,6 +69,11 @@ async def _close_case(conn: AsyncConnection, case_id: str, by: str | None, now: 
     await CASES.save(conn, [closed])
 
 
+async def lead_to_change(conn: AsyncConnection, lead_id: str) -> Lead | None:
+    """The lead as it is now, and stays until the transaction ends; None if there is no such lead."""
+    return await _to_change(conn, LEADS, _LEAD, lead_id)
+
+
 async def set_lead_status(
     conn: AsyncConnection,
     lead_id: str,

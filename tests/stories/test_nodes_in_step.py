@@ -8,12 +8,13 @@ import pytest
 
 from bridge.model.call import Outcome
 from bridge.store.claims import slot_of
+from bridge.store.errors import StoreUnavailable
 from tests.flow.builders import ANNA, BELLA, CARLA, SALES, missed, pbx_call, seen, talked
 from tests.flow.hand_clock import NOON, HandClock
 from tests.stories.office import open_office
 
 PATIENCE = 20
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @pytest.fixture
@@ -108,3 +109,23 @@ async def test_what_another_machine_received_in_our_future_is_handled_now(office
     await one.store_facts(missed("a1", NOON + 30))
     await one.work()
     assert (await one.call("shop/a1")).body.ended
+
+
+async def test_a_batch_that_the_server_has_ended_is_tried_again_as_a_smaller_one(offices):
+    """It may have stood still for too long, and would again."""
+    one, two = offices
+    await one.settle(missed("a1"))
+    await one.store_facts(missed("a2", NOON + 60))
+    size = one.lanes._size
+    async with somebody_edits(two, "missed_case", f"client = '{ANNA}'"), asyncio.TaskGroup() as tasks:
+        held_up = tasks.create_task(refused(one.lanes.turn()))
+        await until_somebody_waits(two)
+        async with two.store.reading() as conn:
+            await conn.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM ({WAITING}) AS waiting")  # noqa: S608 # the same
+        await held_up
+    assert one.lanes._size == size // 2
+
+
+async def refused(work):
+    with pytest.raises(StoreUnavailable):
+        await work
