@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bridge.model.call import Outcome
+from bridge.model.crm import CaseStatus
 from bridge.store.claims import slot_of
+from bridge.store.edits import complete_task
 from bridge.store.errors import StoreUnavailable
 from tests.flow.builders import ANNA, BELLA, CARLA, SALES, missed, pbx_call, seen, talked
 from tests.flow.hand_clock import NOON, HandClock
@@ -33,11 +35,11 @@ async def somebody_edits(office, table: str, where: str):
         yield
 
 
-async def until_somebody_waits(office):
+async def until_somebody_waits(office, *, count=1):
     async with asyncio.timeout(PATIENCE):
         while True:
             async with office.store.reading() as conn:
-                if (await conn.exec_driver_sql(WAITING)).all():
+                if len((await conn.exec_driver_sql(WAITING)).all()) >= count:
                     return
             await asyncio.sleep(0.01)
 
@@ -129,3 +131,22 @@ async def test_a_batch_that_the_server_has_ended_is_tried_again_as_a_smaller_one
 async def refused(work):
     with pytest.raises(StoreUnavailable):
         await work
+
+
+async def test_a_person_and_a_batch_that_meet_at_a_case_do_not_wait_for_each_other(offices):
+    """Whoever hides his number has no contact, so his task is found by his case, and the person's case by the task."""
+    one, two = offices
+    await one.settle(seen(pbx_call("0.9", raw_number=None, ended_at=NOON + 20, outcome=Outcome.MISSED)))
+    (case,) = await one.cases()
+    await one.store_facts(seen(pbx_call("1.1", raw_number=None, started_at=NOON + 60)))
+
+    async def complete():
+        async with two.store.writing() as conn:
+            await complete_task(conn, case.task_id, NOON + 90, by="jan")
+
+    async with asyncio.TaskGroup() as tasks, somebody_edits(two, "missed_case", f"id = '{case.id}'"):
+        tasks.create_task(one.lanes.turn())
+        await until_somebody_waits(two)
+        tasks.create_task(complete())
+        await until_somebody_waits(two, count=2)
+    assert [case.status for case in await one.cases()] == [CaseStatus.CLOSED]
