@@ -23,6 +23,8 @@ STATEMENT_SECONDS = 15.0
 IDLE_TRANSACTION_MS = 2_500
 """After which the server takes back what a node holds that has stopped in the midst of a transaction (SIGSTOP, a
 machine that was cut off); the others go on with its clients, and its lines: whoever takes over waits for it."""
+IDLE_MIGRATION_MS = 60_000
+"""The same, of whoever changes the tables: between two statements he may have rows to turn."""
 SILENCE_MS = 5_000
 """After which either side gives up a connection whose other end does not acknowledge what was sent."""
 
@@ -54,6 +56,12 @@ def writing_engine(url: URL) -> AsyncEngine:
     return _engine(url, WRITERS, {**SESSION, "default_transaction_isolation": "read committed"})
 
 
+def migrating_engine(url: URL) -> AsyncEngine:
+    """The engine that makes and changes tables: a statement takes as long as a table is large."""
+    patient = {"statement_timeout": "0", "idle_in_transaction_session_timeout": str(IDLE_MIGRATION_MS)}
+    return _engine(url, 1, {**SESSION, **patient}, statement_seconds=None)
+
+
 def reading_engine(url: URL) -> AsyncEngine:
     """The engine that only reads: each transaction sees one moment."""
     return _engine(
@@ -63,7 +71,9 @@ def reading_engine(url: URL) -> AsyncEngine:
     )
 
 
-def _engine(url: URL, connections: int, session: dict[str, str]) -> AsyncEngine:
+def _engine(
+    url: URL, connections: int, session: dict[str, str], *, statement_seconds: float | None = STATEMENT_SECONDS
+) -> AsyncEngine:
     return create_async_engine(
         url,
         pool_size=connections,
@@ -74,7 +84,7 @@ def _engine(url: URL, connections: int, session: dict[str, str]) -> AsyncEngine:
         hide_parameters=True,  # they are names and numbers, and errors are logged
         connect_args={
             "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
+            "command_timeout": statement_seconds,
             "server_settings": session,
             "prepared_statement_cache_size": 500,
         },
