@@ -11,6 +11,7 @@ from bridge.model.crm import CaseStatus
 from bridge.store.claims import slot_of
 from bridge.store.edits import complete_task
 from bridge.store.errors import StoreUnavailable
+from bridge.store.journal import pending
 from tests.flow.builders import ANNA, BELLA, CARLA, SALES, missed, pbx_call, seen, talked
 from tests.flow.hand_clock import NOON, HandClock
 from tests.stories.office import open_office
@@ -150,3 +151,18 @@ async def test_a_person_and_a_batch_that_meet_at_a_case_do_not_wait_for_each_oth
         tasks.create_task(complete())
         await until_somebody_waits(two, count=2)
     assert [case.status for case in await one.cases()] == [CaseStatus.CLOSED]
+
+
+async def test_a_commit_that_was_in_anothers_way_keeps_the_order_of_what_happened(postgres, postgres_url, offices):
+    """Carla rang, then Anna; by their names Anna's call would be first."""
+    one, _ = offices
+    postgres.ask(
+        """CREATE SEQUENCE tries;
+           CREATE FUNCTION stand_in_the_way() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN IF nextval('tries') = 1 THEN RAISE EXCEPTION USING ERRCODE = '40P01'; END IF; RETURN NULL; END $$;
+           CREATE TRIGGER once BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION stand_in_the_way()""",
+        postgres_url.rpartition("/")[2],
+    )
+    await one.store_facts(missed("z", NOON + 20, client_number=CARLA), missed("a", NOON + 30))
+    async with one.store.reading() as conn:
+        assert [entry.call_key for entry in await pending(conn, 2)] == ["shop/z", "shop/a"]
