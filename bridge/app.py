@@ -73,7 +73,7 @@ JOURNAL_PAUSE_SECONDS = 0.05
 """How often we look whether the journal's rest is handled, before a line is held."""
 FIXED = ("store_url", "data_dir", "web", "public_url")
 """What a reload does not change."""
-COMPARED = (*FIXED, "name", "company", "sources", "crm_kind")
+COMPARED = (*FIXED, "name", "company", "sources", "crm")
 """What a reload tells of, if it is different from before."""
 OTHER_FILES = 200
 """Files and connections of our own: the store, the lines to PBXs."""
@@ -439,6 +439,7 @@ class Daemon:
         self._intake.close()
         self._lanes.close()
         self._chores.close()
+        self._holds.ask_no_more()
         async with asyncio.TaskGroup() as leaving:
             if self._crm is not None:
                 leaving.create_task(self._let_crm_go(self._crm))

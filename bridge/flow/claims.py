@@ -18,7 +18,7 @@ from bridge.store.calls import CallRecord, DueCall, calls_by_key, due_calls, due
 from bridge.store.claims import Held
 from bridge.store.clients import contact_names
 from bridge.store.engine import Connection
-from bridge.store.journal import JournalEntry, WaitingEntry, entries_by_id, pending, waiting
+from bridge.store.journal import JournalEntry, WaitingEntry, entries_by_id, name_of_call, pending, waiting
 
 K = TypeVar("K")
 WINDOWS = 4
@@ -77,8 +77,8 @@ def _in_bounds(found: Claim, size: int) -> Claim:
     if len(due) >= size:
         horizon = min(horizon, due[-1].judge_at or horizon)
         entries = [entry for entry in entries if entry.received_at <= horizon]
-    if size == 1 and due:
-        entries = []  # one thing alone, so that it can be blamed
+    if size == 1 and entries:
+        due = ()  # one thing alone, so that it can be blamed; what is left of the facts comes before the deadline
     return replace(found, entries=entries, due=due, horizon=horizon, full=full)
 
 
@@ -103,26 +103,44 @@ async def _claimed_among_others(conn: Connection, held: Held, size: int, now: In
                 held.bar(names[entry.id])
     complete = seen == len(looked_at) < WINDOWS * size
     horizon = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
-    due = await _due_among_others(conn, held, size, horizon)
+    due, known_until = await _due_among_others(conn, held, size, horizon)
+    if known_until < horizon:  # more calls are due than we have looked at
+        horizon = known_until
+        taken = [entry for entry in taken if entry.received_at <= horizon]
     entries = await entries_by_id(conn, [entry.id for entry in taken])
     passed_over = len(entries) < seen or seen < len(looked_at)
     return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over)
 
 
-async def _due_among_others(conn: Connection, held: Held, size: int, horizon: Instant) -> list[CallRecord]:
+async def _due_among_others(
+    conn: Connection, held: Held, size: int, horizon: Instant
+) -> tuple[list[CallRecord], Instant]:
+    """The calls that are due and can be had, and up to when all that are due have been looked at."""
     looked_at = await due_lanes(conn, horizon, WINDOWS * size)
     taken: list[DueCall] = []
-    for start in range(0, len(looked_at), size):
-        piece = looked_at[start : start + size]
+    seen = 0
+    while seen < len(looked_at) and len(taken) < size:
+        piece = looked_at[seen : seen + size]
         contacts = await contact_names(conn, {call.lane for call in piece})
         names = {call.key: (call.lane, *contacts.get(call.lane, ())) for call in piece}
         await held.reach(chain.from_iterable(names.values()))
-        taken += [call for call in piece if held.allows(names[call.key])]
-        if len(taken) >= size:
-            break
-    found = await calls_by_key(conn, [call.key for call in taken[:size]])
-    due = [record for record in found.values() if record.judge_at is not None and record.judge_at <= horizon]
-    return sorted(due, key=lambda record: record.judge_at or 0.0)
+        for call in piece[: size - len(taken)]:
+            seen += 1
+            if held.allows(names[call.key]):
+                taken.append(call)
+            else:
+                held.bar(names[call.key])
+    if not seen == len(looked_at) < WINDOWS * size:
+        horizon = looked_at[seen - 1].judge_at
+    found = await calls_by_key(conn, [call.key for call in taken])
+    due = []
+    for call in taken:
+        record = found.get(call.key)
+        if record is None or record.key != call.key or record.lane != call.lane:
+            held.bar([call.lane])  # it has become another client's, or part of another call: not ours to read
+        elif record.judge_at is not None and record.judge_at <= horizon:
+            due.append(record)
+    return sorted(due, key=lambda record: record.judge_at or 0.0), horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +178,9 @@ async def unfolded(conn: Connection, held: Held, claim: Claim, company: Company)
 def _allowed(
     held: Held, claim: Claim, names: Mapping[int, frozenset[str]], due_names: Mapping[str, frozenset[str]]
 ) -> Claim:
+    for record in claim.due:  # first, since what its client does later must not overtake it
+        if not held.allows(due_names[record.key]):
+            held.bar(due_names[record.key])
     entries: list[JournalEntry] = []
     for entry in claim.entries:
         if held.allows(names[entry.id]):
@@ -207,7 +228,8 @@ def _names(told: Told, known: Mapping[str, CallRecord], company: Company) -> fro
     records = [known[key] for key in told.entry.call_keys if key in known]
     subjects = _subjects([*([told.call] if told.call is not None else []), *[r.body for r in records]], company)
     lanes = {told.who.lane, told.entry.lane, *[record.lane for record in records]}
-    return frozenset(lanes - {BLOCKED}) | subjects
+    calls = {name_of_call(key) for key in (told.key, *told.entry.call_keys)} if told.call is not None else frozenset()
+    return frozenset(lanes - {BLOCKED}) | subjects | calls
 
 
 def _due_names(record: CallRecord, company: Company) -> frozenset[str]:

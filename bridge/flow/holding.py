@@ -50,6 +50,14 @@ class Holds:
         self._outage = Outage("guard")
         self._answered_at = 0.0
         self._closed = asyncio.Event()
+        self._asking = True
+
+    def ask_no_more(self) -> None:
+        """Whoever waits for his turn goes home; what is under way goes on, until `close`."""
+        self._asking = False
+        for wish in self._wishes.values():
+            if wish.hold is None:
+                wish.changed.set()
 
     def close(self) -> None:
         """Let everything go; `work` returns then, and another node may take over at once."""
@@ -63,21 +71,25 @@ class Holds:
     async def during(self, name: str, work: Callable[[Hold | None], Awaitable[None]]) -> None:
         """Do this work whenever this node is the one; cancelled when another has taken over, and begun anew later.
 
-        `work` gets what it has to show when it writes (None: there are no other nodes). Returns when the work does.
+        `work` gets what it has to show when it writes (None: there are no other nodes). Returns when the work does, or
+        when it would have to wait for its turn after `ask_no_more`.
         """
         if self._store.place.embedded:
             await work(None)
             return
-        wish = self._wishes.setdefault(name, _Wish())
+        wish = self._wishes[name] = _Wish()
         try:
             while not await self._once(wish, work):
                 pass
         finally:
-            del self._wishes[name]
+            if self._wishes.get(name) is wish:  # else it was slow to end, and begun anew meanwhile
+                del self._wishes[name]
 
     async def _once(self, wish: _Wish, work: Callable[[Hold | None], Awaitable[None]]) -> bool:
         """Wait until we may, and do it for as long as we may; gives whether it is done."""
         while wish.hold is None:
+            if not self._asking:
+                return True
             wish.changed.clear()
             await wish.changed.wait()
         hold = wish.hold
@@ -107,6 +119,9 @@ class Holds:
                 self._outage.begins(error)
                 self._let_go_if_in_doubt(error)
                 await self._clock.wait(self._closed, until=self._clock.now() + BEAT_SECONDS / 4)
+            except BaseException:  # the locks went with the session, and nobody knows when the next one is opened
+                self._let_go()
+                raise
 
     async def _guard(self) -> None:
         from bridge.store.guard import Guard  # noqa: PLC0415 # an embedded store never pays for its memory
@@ -137,7 +152,8 @@ class Holds:
                 wish.set(None)
             elif wish.hold is None or name in fresh:
                 async with self._store.writing() as conn:
-                    wish.set(await take_over(conn, name, self._node, self._clock.now()))
+                    hold = await take_over(conn, name, self._node, self._clock.now())
+                wish.set(hold)  # not before the commit: a count that is rolled back is the next one's, too
                 log.info("hold.taken", name=name, node=self._node)
 
     def _let_go_if_in_doubt(self, error: StoreUnavailable) -> None:
@@ -146,8 +162,11 @@ class Holds:
         if server_is_down(error):
             self._answered_at = _monotonic()
         elif _monotonic() - self._answered_at >= DOUBT_SECONDS:
-            for wish in self._wishes.values():
-                wish.set(None)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for wish in self._wishes.values():
+            wish.set(None)
 
 
 async def _unless_superseded(work: Callable[[Hold | None], Awaitable[None]], hold: Hold) -> bool:

@@ -214,13 +214,16 @@ class Intake:
             self._acknowledge(arrivals, new)
 
     async def _commit_at_last(self, arrivals: list[_Arrival]) -> dict[tuple[str, str], int]:
-        """Nodes that are told the same facts in different orders get in each other's way, until all use one order."""
+        """Nodes that are told the same facts in different orders get in each other's way, until all use one order.
+
+        That is the order in which the facts happened, which is told with them: a client's facts stay in it.
+        """
         entries = [entry for arrival in arrivals for entry in arrival.entries]
         for _ in range(CONTENDED_TRIES):
             try:
                 return await self._commit(arrivals, entries)
             except StoreContended:
-                entries.sort(key=lambda entry: (entry.event.source, entry.event.event_id))
+                entries.sort(key=_order)
         return await self._commit(arrivals, entries)
 
     async def _commit(self, arrivals: list[_Arrival], entries: list[NewEntry]) -> dict[tuple[str, str], int]:
@@ -263,6 +266,11 @@ def _refuse(arrivals: list[_Arrival], error: Exception) -> None:
     for arrival in arrivals:
         if not arrival.stored.done():
             arrival.stored.set_exception(error)
+
+
+def _order(entry: NewEntry) -> tuple[Instant, str, str]:
+    """The same on every node."""
+    return entry.event.occurred_at, entry.event.source, entry.event.event_id
 
 
 def _source(arrival: _Arrival) -> str:

@@ -163,7 +163,10 @@ class Lanes:
         self._claim = Claim()
         try:
             more = await self._batch()
-        except (StoreUnavailable, StoreCorrupt):
+        except StoreUnavailable:
+            self._size = max(1, self._size // 2)  # a server ends what takes too long, and would end it again
+            raise
+        except StoreCorrupt:
             raise
         except Spoilt as spoilt:
             await self._put_aside(spoilt, spoilt.__cause__ or spoilt)
@@ -230,10 +233,11 @@ class Lanes:
             if spoilt.call_key is None:
                 raise error
             known = await calls_by_key(conn, [spoilt.call_key])
-            await hold_lanes(conn, [call.lane for call in known.values()])
-            found = await calls_by_key(conn, [spoilt.call_key])
-            await save_calls(conn, [replace(call, judge_at=now + PUT_OFF_SECONDS) for call in found.values()])
-            log.error("call.put_off", ids=list(found), seconds=PUT_OFF_SECONDS, exc_info=error)
+            lanes = {call.lane for call in known.values()}
+            await hold_lanes(conn, lanes)
+            found = [call for call in (await calls_by_key(conn, [spoilt.call_key])).values() if call.lane in lanes]
+            await save_calls(conn, [replace(call, judge_at=now + PUT_OFF_SECONDS) for call in found])
+            log.error("call.put_off", ids=[call.key for call in found], seconds=PUT_OFF_SECONDS, exc_info=error)
 
     def _add_up(self, batch: Batch, claim: Claim, now: Instant) -> None:
         tally = self._tally

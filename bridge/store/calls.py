@@ -173,10 +173,11 @@ class DueCall:
 
     key: str
     lane: str
+    judge_at: Instant
 
 
 _DUE_LANES = (
-    select(call.c.key, call.c.lane)
+    select(call.c.key, call.c.lane, call.c.judge_at)
     .where(call.c.judge_at <= bindparam("now"))
     .order_by(call.c.judge_at)
     .limit(bindparam("count"))
@@ -185,7 +186,8 @@ _DUE_LANES = (
 
 async def due_lanes(conn: AsyncConnection, now: Instant, limit: int) -> list[DueCall]:
     """Whose the calls are that are to be judged now, the longest due first."""
-    return [DueCall(key=key, lane=lane) for key, lane in await rows_of(conn, _DUE_LANES, now=now, count=limit)]
+    found = await rows_of(conn, _DUE_LANES, now=now, count=limit)
+    return [DueCall(key=key, lane=lane, judge_at=judge_at) for key, lane, judge_at in found]
 
 
 async def judge_now(conn: AsyncConnection, now: Instant, *, later_than: Instant) -> int:

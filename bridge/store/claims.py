@@ -1,7 +1,7 @@
 """Whose lanes a transaction may work on.
 
 An embedded store has one node, and its one writer may work on everything. On PostgreSQL several equal nodes work at
-once: each name (a client's lane, a call whose client is not known yet, what a settings task is about) has one of
+once: each name (a client's lane, his contact, a call, what a settings task is about) has one of
 `LANE_SLOTS` slots, and who works on it holds that slot's row until his transaction ends, however it ends. Whoever
 finds it held passes on (`SKIP LOCKED`) and never waits, so there is nothing to deadlock.
 """

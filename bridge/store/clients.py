@@ -67,8 +67,9 @@ async def clients(conn: AsyncConnection, wanted: Mapping[str, frozenset[str]]) -
         contacts={found.id: found for found in await CONTACTS.all_of(conn, _CONTACTS, ids)},
         leads=_grouped(await LEADS.all_of(conn, _LEADS, ids), lambda lead: lead.contact_id),
         deals=_grouped(await DEALS.all_of(conn, _DEALS, ids), lambda deal: deal.contact_id),
-        tasks=_grouped(await TASKS.all_of(conn, _OPEN_TASKS, ids), lambda task: task.contact_id),
+        # Cases before tasks, as whoever completes a task takes them.
         cases=_grouped(await CASES.all_of(conn, _OPEN_CASES, wanted), lambda case: case.client),
+        tasks=_grouped(await TASKS.all_of(conn, _OPEN_TASKS, ids), lambda task: task.contact_id),
     )
     await known.add_organisations(conn)
     await known.add_tasks_of_cases(conn)

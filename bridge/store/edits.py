@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.call import Utm
@@ -16,6 +16,15 @@ from bridge.store.statements import rows_for
 
 T = TypeVar("T")
 _TASK, _CASE, _LEAD = (table.having("id").with_for_update() for table in (TASKS, CASES, LEADS))
+_CASE_OF_TASK = (
+    select(schema.missed_case.c.id)
+    .where(
+        schema.missed_case.c.id.in_(
+            select(schema.task.c.case_id).where(schema.task.c.id.in_(bindparam("keys", expanding=True)))
+        )
+    )
+    .with_for_update()
+)
 _LEADS_IN_ORDER = (
     LEADS.having("id").order_by(schema.lead.c.id).with_for_update()
 )  # two who merge the same lock in one order
@@ -43,6 +52,7 @@ async def complete_task(
         VersionConflict: `version` was given and is not the task's.
 
     """
+    await rows_for(conn, _CASE_OF_TASK, [task_id])  # first, as the batches do: else the two could wait for each other
     task = await _to_change(conn, TASKS, _TASK, task_id)
     if task is None or task.status is TaskStatus.DONE:
         return task
@@ -67,6 +77,11 @@ async def _close_case(conn: AsyncConnection, case_id: str, by: str | None, now: 
         version=case.version + 1,
     )
     await CASES.save(conn, [closed])
+
+
+async def lead_to_change(conn: AsyncConnection, lead_id: str) -> Lead | None:
+    """The lead as it is now, and stays until the transaction ends; None if there is no such lead."""
+    return await _to_change(conn, LEADS, _LEAD, lead_id)
 
 
 async def set_lead_status(

@@ -164,6 +164,13 @@ def writing_engine(place: Place) -> AsyncEngine:
     )
 
 
+def migrating_engine(place: Place) -> AsyncEngine:
+    """The engine that makes and changes tables, for which no time is too long."""
+    if place.embedded:
+        return writing_engine(place)
+    return cast("AsyncEngine", _postgres().moving_engine(place.url))
+
+
 def reading_engine(place: Place) -> AsyncEngine:
     """The engine that only reads."""
     if not place.embedded:

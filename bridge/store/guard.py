@@ -12,7 +12,7 @@ from typing import Any, Self
 import asyncpg
 
 from bridge.store.engine import Store, errors_in_our_words
-from bridge.store.errors import StoreRefused, StoreUnavailable
+from bridge.store.errors import StoreUnavailable
 from bridge.store.holds import News
 from bridge.store.postgres import SESSION
 
@@ -36,8 +36,7 @@ class Guard:
         """A new session, which holds nothing yet. `hear` is told what other nodes tell.
 
         Raises:
-            StoreRefused: the server says that it is not there now: nobody can have a lock.
-            StoreUnavailable: it does not answer.
+            StoreUnavailable: it does not answer, or refuses us.
 
         """
         url = store.place.url
@@ -98,7 +97,10 @@ def _key_of(name: str) -> int:
 
 
 def server_is_down(error: StoreUnavailable) -> bool:
-    """The server's machine says that there is no server: nobody can hold a lock there, and nobody can take over."""
+    """The server's machine says that there is no server: nobody can hold a lock there, and nobody can take over.
+
+    A server that refuses us is there, and may let others in.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ConnectionRefusedError | asyncpg.CannotConnectNowError | asyncpg.AdminShutdownError):
@@ -106,4 +108,4 @@ def server_is_down(error: StoreUnavailable) -> bool:
         if isinstance(cause, asyncpg.CrashShutdownError):
             return True
         cause = cause.__cause__ or cause.__context__
-    return isinstance(error, StoreRefused)
+    return False

@@ -95,7 +95,7 @@ class JournalEntry:
 class WaitingEntry:
     """As much of an entry that is not handled yet as says whose it is: under which `names` it is claimed.
 
-    A step that a platform pushes may turn out to be another client's, so it names its call beside the lane.
+    Two facts of one call may tell two numbers, or the first of them none, so each names its call beside the lane.
     """
 
     id: int
@@ -182,7 +182,7 @@ async def pending(
 
 
 _WAITING = (
-    select(event.c.id, event.c.received_at, event.c.lane, event.c.call_key, event.c.type)
+    select(event.c.id, event.c.received_at, event.c.lane, event.c.call_key)
     .where(event.c.state == literally("pending"))
     .order_by(event.c.id)
     .limit(bindparam("count"))
@@ -192,13 +192,18 @@ _WAITING = (
 async def waiting(conn: AsyncConnection, limit: int) -> list[WaitingEntry]:
     """Whose the oldest events are that are not handled yet, in the order of their arrival."""
     return [
-        WaitingEntry(id=id_, received_at=received_at, lane=lane, names=_names(lane, call_key, type_))
-        for id_, received_at, lane, call_key, type_ in await rows_of(conn, _WAITING, count=limit)
+        WaitingEntry(id=id_, received_at=received_at, lane=lane, names=_names(lane, call_key))
+        for id_, received_at, lane, call_key in await rows_of(conn, _WAITING, count=limit)
     ]
 
 
-def _names(lane: str, call_key: str | None, type_: str) -> tuple[str, ...]:
-    return (lane,) if call_key is None or type_ == TYPES[CallSeen] else (lane, f"call:{call_key}")
+def _names(lane: str, call_key: str | None) -> tuple[str, ...]:
+    return (lane,) if call_key is None else (lane, name_of_call(call_key))
+
+
+def name_of_call(key: str) -> str:
+    """The name under which the call with this key is claimed, also before anything is known of it."""
+    return f"call:{key}"
 
 
 _STILL_PENDING = (

@@ -6,7 +6,7 @@ from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, fu
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bridge.store.engine import errors_in_our_words, writing_engine
+from bridge.store.engine import errors_in_our_words, migrating_engine, writing_engine
 from bridge.store.place import SoleUse, place_of, prepare_file
 from bridge.store.revision import HEAD, VERSION_TABLE, SchemaState, found_revision, refuse_unusable, state_of
 from bridge.store.schema import metadata
@@ -51,7 +51,7 @@ async def migrate(url: str, data_dir: Path) -> tuple[str | None, str]:
         prepare_file(place.file)
         lock = SoleUse(place.file)
         lock.take()
-    engine = writing_engine(place)
+    engine = migrating_engine(place)
     try:
         with errors_in_our_words(place):
             async with engine.begin() as conn:

@@ -21,7 +21,7 @@ CONNECT_SECONDS = 5.0
 STATEMENT_SECONDS = 15.0
 """After which a server that says nothing counts as gone; no statement of ours takes a tenth of it."""
 MOVE_STATEMENT_SECONDS = 3600.0
-"""The same for a move, which makes indexes of millions of rows."""
+"""The same for whoever moves or migrates a store, and so makes indexes of millions of rows."""
 IDLE_TRANSACTION_MS = 2_500
 """After which the server takes back what a node holds that has stopped in the midst of a transaction (SIGSTOP, a
 machine that was cut off); the others go on with its clients, and its lines: whoever takes over waits for it."""
@@ -66,7 +66,7 @@ def reading_engine(url: URL) -> AsyncEngine:
 
 
 def moving_engine(url: URL) -> AsyncEngine:
-    """The engine with which a whole store is read or written, while nobody else works on it."""
+    """The engine with which a whole store is read, written or changed: a statement takes as long as a table is large."""
     patient = str(int(MOVE_STATEMENT_SECONDS * 1000))
     session = {
         **SESSION,

@@ -9,9 +9,9 @@ from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.phone import PhoneNumber, lookup_keys
 from bridge.store.blocked import BlockedNumber, block, blocked_numbers, blocking, unblock
-from bridge.store.edits import complete_task, edit_lead, set_lead_status
+from bridge.store.edits import complete_task, edit_lead, lead_to_change, set_lead_status
 from bridge.store.engine import Connection
-from bridge.store.queries import case_by_id, deal_by_id, lead_by_id
+from bridge.store.queries import case_by_id, deal_by_id
 from bridge.web.problems import Refused, not_found
 from bridge.web.services import Services
 
@@ -54,7 +54,7 @@ async def settle_lead(services: Services, lead_id: str, fate: Fate, *, version: 
     """
     now = services.clock.now()
     async with services.store.writing() as conn:
-        lead = await lead_by_id(conn, lead_id)
+        lead = await lead_to_change(conn, lead_id)
         if lead is None:
             raise not_found("lead")
         if lead.status is _STATUS_OF[fate]:

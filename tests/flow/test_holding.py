@@ -138,6 +138,97 @@ async def test_a_holder_that_gets_no_answer_lets_go_and_begins_anew_when_it_gets
             assert one.begun == 2
 
 
+async def test_a_holder_that_the_server_lets_in_no_more_lets_go(tmp_path):
+    """The server is there, and others may be let in and take over."""
+    with running(*HASTY) as server:
+        url = server.make("bridge")
+        await migrate(url, tmp_path)
+        async with node(url, tmp_path, "one") as one:
+            await one.until(holding=True)
+            guards = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%guard%'"
+            server.ask(f"ALTER ROLE bridge NOLOGIN; {guards}")
+            await one.until(holding=False)
+
+
+async def test_a_holder_whose_guard_breaks_unexpectedly_lets_go(postgres, postgres_url, tmp_path):
+    store = await Store.open(postgres_url, data_dir=tmp_path)
+    one = Node(store, "one")
+    one.holds = Holds(store, Clock(), "one", heard=lambda _news: one.heard.append(1 / (1 - len(one.heard))))
+    async with asyncio.TaskGroup() as tasks:
+        guard = tasks.create_task(broken_by(one.holds.work(), ZeroDivisionError))
+        line = tasks.create_task(one.holds.during("pbx", one.line))
+        await one.until(holding=True)
+        guards = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'callbridge guard one'"
+        )
+        postgres.ask(guards)
+        await guard
+        assert not one.holds.has("pbx")
+        await one.until(holding=False)
+        line.cancel()
+    await store.close()
+
+
+async def broken_by(work, error):
+    with pytest.raises(error):
+        await work
+
+
+async def test_nobody_begins_before_his_takeover_is_committed(postgres, postgres_url, tmp_path):
+    """Else two could begin with one count, and neither would be refused."""
+    postgres.ask(
+        """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = '57P01'; END $$;
+           CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT OR UPDATE ON hold
+           DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()""",
+        postgres_url.rpartition("/")[2],
+    )
+    async with node(postgres_url, tmp_path, "one") as one:
+        await eventually(lambda: one.holds._outage.lost)
+        await asyncio.sleep(0)
+        assert one.begun == 0
+
+
+async def test_who_waits_for_his_turn_goes_home_when_nothing_more_is_asked_for(postgres_url, tmp_path):
+    async with node(postgres_url, tmp_path, "one") as one:
+        await one.until(holding=True)
+        two = Holds(one.store, Clock(), "two", heard=one.hear)
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(two.during("pbx", one.line))
+            await asyncio.sleep(0)
+            one.holds.ask_no_more()
+            two.ask_no_more()
+            await waiting
+        assert one.holds.has("pbx")
+
+
+async def test_a_line_that_is_slow_to_end_does_not_take_the_next_ones_right_with_it(postgres_url, tmp_path):
+    store = await Store.open(postgres_url, data_dir=tmp_path)
+    one, ended = Node(store, "one"), asyncio.Event()
+
+    async def slow(hold):
+        try:
+            await one.line(hold)
+        finally:
+            await ended.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        guard = tasks.create_task(one.holds.work())
+        first = tasks.create_task(one.holds.during("pbx", slow))
+        await one.until(holding=True)
+        first.cancel()
+        await one.until(holding=False)
+        second = tasks.create_task(one.holds.during("pbx", one.line))
+        await one.until(holding=True)
+        ended.set()
+        await asyncio.wait((first,))
+        assert one.holds.has("pbx")
+        second.cancel()
+        one.holds.close()
+        await guard
+    await store.close()
+
+
 async def test_nodes_hear_each_other_but_not_themselves(postgres_url, tmp_path):
     async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
         await one.until(holding=True)

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, create_mock_engine, inspect, text
 
 import bridge.store
-from bridge.store.engine import Store, writing_engine
+from bridge.store.engine import Store, migrating_engine, writing_engine
 from bridge.store.errors import SchemaTooNew, StoreInUse
 from bridge.store.migrate import make_tables, migrate, schema_state, upgrade
 from bridge.store.place import place_of
@@ -144,3 +144,12 @@ def test_postgresql_gets_the_small_indexes_too():
     created = [str(statement.compile(dialect=told.dialect)) for statement in said]
     assert any("CREATE INDEX ix_event_pending ON event (id) WHERE state = 'pending'" in line for line in created)
     assert sum("WHERE" in line for line in created) == 15
+
+
+async def test_tables_may_take_as_long_to_change_as_they_are_large(empty_postgres_url, tmp_path):
+    """An index of ten million calls is no matter of seconds, and another node may be just at it."""
+    engine = migrating_engine(place_of(empty_postgres_url, tmp_path))
+    async with engine.connect() as conn:
+        assert (await conn.exec_driver_sql("SHOW statement_timeout")).scalar_one() == "1h"
+    await engine.dispose()
+    assert await migrate(empty_postgres_url, tmp_path) == (None, HEAD)

@@ -149,12 +149,13 @@ async def open_house(
     public_url: str | None = None,
     seconds_without_a_request: float = 60.0,
     clock: HandClock | None = None,
+    url: str = URL,
 ) -> AsyncIterator[House]:
     """Open the house; it has a token `all` that may read and write."""
     company = company or acme()
     clock = clock or HandClock()
-    await migrate(URL, data_dir)
-    store = await Store.open(URL, data_dir=data_dir)
+    await migrate(url, data_dir)
+    store = await Store.open(url, data_dir=data_dir)
     tally, bulletin = Tally(), Bulletin()
     status = [Status(sources=(SourceStatus(id="shop", kind="webhook", state="waiting"),))]
     lanes = Lanes(store, clock, company, MATRIX, SCENARIOS.read_text(), bulletin=bulletin, tally=tally)
