@@ -218,7 +218,9 @@ class Shop:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, folder: Path, contacts: int, company: tuple[Configuration, Matrix, str]) -> AsyncIterator[Shop]:
+async def opened(
+    url: str, folder: Path, contacts: int, company: tuple[Configuration, Matrix, str]
+) -> AsyncIterator[Shop]:
     configuration, matrix, text = company
     store = await Store.open(url, data_dir=folder)
     tally = Tally()

@@ -153,9 +153,7 @@ def facts_of_call(call: str, client: int, story: str, at: float) -> list[CallSte
     return [CallRinging(**told("ring", 0)), *talked, CallRecorded(**told("rec", 70), recording_url=recording)]
 
 
-def mix_of_facts(
-    events: int, *, run: str, known: int, new: float = 0.5, first_new: int = 1
-) -> list[CallStep]:
+def mix_of_facts(events: int, *, run: str, known: int, new: float = 0.5, first_new: int = 1) -> list[CallStep]:
     """So many facts in the order of their arrival, some calls at a time; the same throws of the dice for each `run`.
 
     A share of `new` calls comes from clients that no store knows, numbered from `first_new`, the others from any of

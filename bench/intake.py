@@ -45,7 +45,9 @@ from tests.postgres import PostgresServer
 
 EVENTS = {1: 600, 16: 6_000, 64: 12_000}
 """For each number of senders, how many facts one round has."""
-TABLE = "CREATE TABLE bare (source TEXT NOT NULL, event_id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (source, event_id))"
+TABLE = (
+    "CREATE TABLE bare (source TEXT NOT NULL, event_id TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (source, event_id))"
+)
 
 Row = tuple[str, str, str]
 Send = Callable[[CallStep], Awaitable[object]]

@@ -2,10 +2,10 @@ import sqlite3
 
 import pytest
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import DBAPIError
 
 from bridge.store.calls import save_calls
 from bridge.store.driver import OneTripConnection
+from bridge.store.postgres import StatementFailed
 from bridge.store.ready import execute_for_each, rows_of
 from bridge.store.schema import call, event
 from bridge.store.statements import BulkInsert, rows_for
@@ -78,7 +78,7 @@ async def test_what_breaks_leaves_nothing_of_its_transaction(store):
             placeholder = "?" if store.place.embedded else "$1"
             await execute_for_each(conn, f"INSERT INTO call (id) VALUES ({placeholder})", [("no lane",)])  # noqa: S608
 
-    with pytest.raises((sqlite3.Error, DBAPIError)):
+    with pytest.raises((sqlite3.Error, StatementFailed)):
         await half_a_batch()
     async with store.reading() as conn:
         assert await rows_of(conn, select(call.c.id)) == []
