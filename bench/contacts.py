@@ -60,7 +60,8 @@ TABLES = {
     "contact": (
         1,
         "id, name, phones, emails, owner_id, organisation_id, origin, created_at, version, touched",
-        "{contact}, 'Client ' || n, '[\"' || {number} || '\"]', '[]', 'jan', {organisation}, 'old/' || n, {at}, 1, {no}",
+        """{contact}, 'Client ' || n, '["' || {number} || '"]', '[]', 'jan', {organisation}, 'old/' || n, {at}, 1,
+        {no}""",
     ),
     "organisation": (
         2,
@@ -69,24 +70,24 @@ TABLES = {
     ),
     "lead": (
         1,
-        "id, title, status, owner_id, contact_id, organisation_id, source, utm, tags, origin, created_at, active_at,"
-        " version, touched",
-        "{lead}, 'Call from ' || {number}, CASE n % 3 WHEN 0 THEN 'open' ELSE 'converted' END, 'jan', {contact},"
-        " {organisation}, 'bench', '{{}}', '[]', 'old/' || n, {at}, {at}, 1, {no}",
+        """id, title, status, owner_id, contact_id, organisation_id, source, utm, tags, origin, created_at, active_at,
+        version, touched""",
+        """{lead}, 'Call from ' || {number}, CASE n % 3 WHEN 0 THEN 'open' ELSE 'converted' END, 'jan', {contact},
+        {organisation}, 'bench', '{{}}', '[]', 'old/' || n, {at}, {at}, 1, {no}""",
     ),
     "task": (
         1,
-        "id, kind, status, assignee_id, title, text, due_at, lead_id, contact_id, call_id, scenario, count, priority,"
-        " origin, last_fact, created_at, version",
-        "{task}, 'callback', CASE n % 20 WHEN 0 THEN 'open' ELSE 'done' END, 'jan', 'Call back', 'He rang for 20 s',"
-        " {at}, {lead}, {contact}, {call}, 'S4', 1, 0, 'old/' || n, 'old/' || n, {at}, 1",
+        """id, kind, status, assignee_id, title, text, due_at, lead_id, contact_id, call_id, scenario, count, priority,
+        origin, last_fact, created_at, version""",
+        """{task}, 'callback', CASE n % 20 WHEN 0 THEN 'open' ELSE 'done' END, 'jan', 'Call back', 'He rang for 20 s',
+        {at}, {lead}, {contact}, {call}, 'S4', 1, 0, 'old/' || n, 'old/' || n, {at}, 1""",
     ),
     "call": (
         1,
-        "id, key, source, platform_call_id, lane, direction, raw_number, client_number, started_at, ended_at,"
-        " incomplete, listed, lead_id, contact_id, scenario, pickup_judged, judged_at, matrix, revision, body, version",
-        "{call}, 'old/' || n, 'old', n || '', {number}, 'inbound', {number}, {number}, {at}, {at} + 20, {no}, {yes},"
-        f" {{lead}}, {{contact}}, 'S4', {{no}}, {{at}} + 20, 'm', 1, '{BODY}', 1",
+        """id, key, source, platform_call_id, lane, direction, raw_number, client_number, started_at, ended_at,
+        incomplete, listed, lead_id, contact_id, scenario, pickup_judged, judged_at, matrix, revision, body, version""",
+        f"""{{call}}, 'old/' || n, 'old', n || '', {{number}}, 'inbound', {{number}}, {{number}}, {{at}}, {{at}} + 20,
+        {{no}}, {{yes}}, {{lead}}, {{contact}}, 'S4', {{no}}, {{at}} + 20, 'm', 1, '{BODY}', 1""",
     ),
     "verdict": (
         1,
@@ -95,10 +96,10 @@ TABLES = {
     ),
     "missed_case": (
         20,
-        "id, client, client_number, line_number, attempts, callbacks, first_at, last_at, due_at, task_id, status,"
-        " origin, last_fact, version",
-        "{case}, {number}, {number}, '+442079460100', 1, 0, {at}, {at}, {at} + 14400, {task}, 'open', 'old/' || n,"
-        " 'old/' || n, 1",
+        """id, client, client_number, line_number, attempts, callbacks, first_at, last_at, due_at, task_id, status,
+        origin, last_fact, version""",
+        """{case}, {number}, {number}, '+442079460100', 1, 0, {at}, {at}, {at} + 14400, {task}, 'open', 'old/' || n,
+        'old/' || n, 1""",
     ),
 }
 """For how many contacts there is one row, its columns, and their values for the contact with the number `n`."""

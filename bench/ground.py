@@ -15,9 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from sys import path as places
+from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 places.insert(0, str(ROOT))
+
+import structlog  # noqa: E402
 
 from bridge.config import Configuration, load_everything  # noqa: E402
 from bridge.model.call import Direction, Outcome  # noqa: E402
@@ -30,8 +33,6 @@ from bridge.model.events import (  # noqa: E402
 )
 from bridge.rules.rows import Matrix  # noqa: E402
 from tests.postgres import PostgresServer, running  # noqa: E402
-
-import structlog  # noqa: E402
 
 ENGINES = ("sqlite", "postgresql")
 START = 1_790_000_000.0
@@ -188,7 +189,7 @@ class Meter:
     def __init__(self, server: PostgresServer | None = None) -> None:
         self._server = server
 
-    def __enter__(self) -> "Meter":
+    def __enter__(self) -> Self:
         self._before = self._now()
         return self
 

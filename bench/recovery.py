@@ -109,9 +109,7 @@ def is_ready(port: int) -> bool:
 
 
 @contextmanager
-def left_behind(
-    engine: str, folder: Path, events: int, server: PostgresServer | None
-) -> Iterator[tuple[str, Callable[[str], str]]]:
+def left_behind(folder: Path, events: int, server: PostgresServer | None) -> Iterator[tuple[str, Callable[[str], str]]]:
     """The URL of such a store, and a way to ask it."""
     url = SQLITE_URL
     if server is not None:
@@ -131,7 +129,7 @@ def measure(engine: str, wanted: argparse.Namespace, folder: Path, server: Postg
     for turn in range(wanted.rounds):
         home = folder / f"{engine}{turn}"
         home.mkdir()
-        with left_behind(engine, home, wanted.events, server) as (url, ask):
+        with left_behind(home, wanted.events, server) as (url, ask):
             port = free_port()
             path = write_configuration(home, store=url, port=port)
             found.append(recover(path, port, ask, server, wanted.events))

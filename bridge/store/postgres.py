@@ -56,6 +56,7 @@ _TRY_LATER = ("08", "53", "57", "58", "25P03", "55P03", "25006", "25P04")
 has not been promoted yet)."""
 _CONTENDED = ("40",)
 _DAMAGED = ("XX001", "XX002")
+_OF_A_VALUE = "22"
 _REFUSED = ("28", "3D000", "42501", "3F000")
 """Not let in, no such database, not permitted."""
 
@@ -141,14 +142,18 @@ class StraightConnection:
 
 @contextmanager
 def _values_kept_to_ourselves() -> Iterator[None]:
-    """An error that is our own bug is logged as it is, and asyncpg's tells the row, with names and numbers."""
+    """An error that is our own bug is logged as it is, and asyncpg's tells the row, with names and numbers.
+
+    What the server says of a constraint tells none (its DETAIL does); what it says of a value may quote it.
+    """
     try:
         yield
     except asyncpg.PostgresError as error:
         if _by_state(error) is not None:
             raise
-        place = "/".join(filter(None, (error.table_name, error.column_name, error.constraint_name)))
-        raise StatementFailed(f"{type(error).__name__} ({error.sqlstate}) {place}") from None
+        state = error.sqlstate or ""
+        said = type(error).__name__ if state.startswith(_OF_A_VALUE) or not error.args else error.args[0]
+        raise StatementFailed(f"{said} ({state})") from None
 
 
 def _monotonic() -> float:

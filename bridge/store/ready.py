@@ -13,12 +13,12 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ARRAY, Executable, Select, any_, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.elements import BindParameter, BinaryExpression
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from bridge.store.driver import OneTripConnection
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 
 
 class Driver(Protocol):
@@ -137,8 +137,10 @@ def _make_ready(statement: Any, dialect: Dialect, values: dict[str, Any]) -> _Re
     )
 
 
-def _with_an_array(part: Any, **_options: Any) -> Any:
+def _with_an_array(element: Any, **_options: Any) -> Any:
     """`column IN (keys)` as `column = ANY (keys)`; None: this part stays as it is."""
-    if not isinstance(part, BinaryExpression) or not isinstance(part.right, BindParameter) or not part.right.expanding:
+    if not isinstance(element, BinaryExpression) or not isinstance(element.right, BindParameter):
         return None
-    return part.left == any_(bindparam(part.right.key, type_=ARRAY(part.left.type)))
+    if not element.right.expanding:
+        return None
+    return element.left == any_(bindparam(element.right.key, type_=ARRAY(element.left.type)))
