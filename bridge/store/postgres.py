@@ -112,9 +112,11 @@ def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: Any
     To ask takes three trips (SQLAlchemy's ping makes a transaction of it), half as many as a commit of the intake: so
     a connection is asked only when it was not used for a while, and never by `pool_pre_ping`.
     """
-    idle = _monotonic() - record.info.get("left_at", _monotonic())
+    left_at = record.info.get("left_at")
+    if left_at is None:  # it was opened just now
+        return
     try:
-        if idle > TRUSTED_SECONDS:
+        if _monotonic() - left_at > TRUSTED_SECONDS:
             connection.ping()
     except Exception as error:
         raise InvalidatePoolError from error
