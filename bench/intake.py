@@ -138,7 +138,7 @@ async def measure(engine: str, folder: Path, server: PostgresServer | None, want
             ours: list[Cost] = []
             theirs: list[Cost] = []
             for turn in range(wanted.rounds):
-                facts = mix_of_facts(events, run=f"{senders}-{turn}", known=10_000)
+                facts = mix_of_facts(events, run=f"{senders}-{turn}", known=1_000, new=0.2)
                 rows = {fact.event_id: (fact.source, fact.event_id, event_text(fact)) for fact in facts}
                 ours.append(await round_of(intake.work, lambda f: intake.accept([f]), facts, senders, server))
                 theirs.append(

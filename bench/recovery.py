@@ -43,7 +43,7 @@ from tests.postgres import PostgresServer, free_port
 
 CLIENTS = 20_000
 COMMIT = 1000
-PENDING = "SELECT count(*) FROM event WHERE state = 'pending'"
+PENDING = "SELECT count(*) FROM (SELECT 1 FROM event WHERE state = 'pending' ORDER BY id LIMIT 1) AS oldest"
 HANDLED = "SELECT (SELECT count(*) FROM event WHERE state = 'done') || ' ' || (SELECT count(*) FROM verdict)"
 
 
@@ -81,7 +81,7 @@ def recover(path: Path, port: int, ask: Callable[[str], str], server: PostgresSe
             time.sleep(0.02)
         ready = time.perf_counter() - begun
         while int(ask(PENDING)):
-            time.sleep(0.2)
+            time.sleep(0.25)
         empty = time.perf_counter() - begun
         cpu = cpu_of_family(process.pid)
         status = Path(f"/proc/{process.pid}/status").read_text()
