@@ -81,7 +81,7 @@ def recover(path: Path, port: int, ask: Callable[[str], str], server: PostgresSe
             time.sleep(0.02)
         ready = time.perf_counter() - begun
         while int(ask(PENDING)):
-            time.sleep(0.25)
+            time.sleep(0.5)  # psql is a process each time
         empty = time.perf_counter() - begun
         cpu = cpu_of_family(process.pid)
         status = Path(f"/proc/{process.pid}/status").read_text()
