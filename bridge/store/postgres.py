@@ -109,8 +109,8 @@ def _remember_when(_connection: Any, record: ConnectionPoolEntry) -> None:
 def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
     """After a restart of the server nobody is told of it but by a connection that has gone.
 
-    To ask takes three trips (SQLAlchemy's ping makes a transaction of it), half as many as a commit of the intake: so
-    a connection is asked only when it was not used for a while, and never by `pool_pre_ping`.
+    To ask takes three trips (SQLAlchemy's ping makes a transaction of it), where the intake's commit takes four: so a
+    connection is asked only when it was not used for a while, and never by `pool_pre_ping`.
     """
     left_at = record.info.get("left_at")
     if left_at is None:  # it was opened just now
