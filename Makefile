@@ -42,6 +42,10 @@ bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/memory.py
 	$(BIN)/python bench/move.py
+	$(BIN)/python bench/intake.py
+	$(BIN)/python bench/recovery.py
+	$(BIN)/python bench/takeover.py
+	$(BIN)/python bench/contacts.py --sizes 10000 1000000
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,12 +9,13 @@ while and does not know yet that it is no holder any more writes nothing.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Text, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bridge.model.moment import Instant
 from bridge.store.claims import is_shared
 from bridge.store.errors import Superseded
+from bridge.store.ready import rows_of
 from bridge.store.schema import hold
 from bridge.store.statements import insert_for
 
@@ -45,6 +46,9 @@ async def take_over(conn: AsyncConnection, name: str, node: str, now: Instant) -
     return Hold(name=name, epoch=(await conn.execute(statement)).scalar_one())
 
 
+_HELD = select(hold.c.epoch, hold.c.node).where(hold.c.name == bindparam("name")).with_for_update(read=True)
+
+
 async def require_hold(conn: AsyncConnection, held: Hold) -> None:
     """See that nobody has taken this over, and that nobody does until this transaction has ended.
 
@@ -52,10 +56,9 @@ async def require_hold(conn: AsyncConnection, held: Hold) -> None:
         Superseded: somebody has.
 
     """
-    statement = select(hold.c.epoch, hold.c.node).where(hold.c.name == held.name).with_for_update(read=True)
-    found = (await conn.execute(statement)).first()
-    if found is None or found[0] != held.epoch:
-        raise Superseded(f"{held.name!r} is {found[1] if found else 'nobody'}'s")
+    found = await rows_of(conn, _HELD, name=held.name)
+    if not found or found[0][0] != held.epoch:
+        raise Superseded(f"{held.name!r} is {found[0][1] if found else 'nobody'}'s")
 
 
 class News(StrEnum):
@@ -65,7 +68,10 @@ class News(StrEnum):
     RECORDS = "callbridge_records"
 
 
+_TELL = select(func.pg_notify(bindparam("news", type_=Text), bindparam("node", type_=Text)))
+
+
 async def tell_nodes(conn: AsyncConnection, news: News, node: str) -> None:
     """Tell the other nodes, as soon as this transaction is committed; nobody is told on an embedded store."""
     if is_shared(conn):
-        await conn.execute(select(func.pg_notify(news.value, node)))
+        await rows_of(conn, _TELL, news=news.value, node=node)

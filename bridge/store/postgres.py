@@ -5,10 +5,17 @@ Loaded only when the store is there: an embedded store does not pay for asyncpg.
 Sources: PostgreSQL 16 "Client Connection Defaults" and appendix A "Error Codes"; asyncpg 0.32 `connect`.
 """
 
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from bridge.store.errors import StoreContended, StoreCorrupt, StoreError, StoreRefused, StoreUnavailable
 
@@ -18,6 +25,10 @@ READERS = 4
 POOL_SECONDS = 10.0
 """How long somebody waits for a free connection."""
 CONNECT_SECONDS = 5.0
+TRUSTED_SECONDS = 1.0
+"""For so long after its last use a connection is believed to live, unless we were told otherwise."""
+STATEMENTS = 500
+"""Prepared ones that each connection keeps: more than we have."""
 STATEMENT_SECONDS = 15.0
 """After which a server that says nothing counts as gone; no statement of ours takes a tenth of it."""
 MOVE_STATEMENT_SECONDS = 3600.0
@@ -47,8 +58,13 @@ _TRY_LATER = ("08", "53", "57", "58", "25P03", "55P03", "25006", "25P04")
 has not been promoted yet)."""
 _CONTENDED = ("40",)
 _DAMAGED = ("XX001", "XX002")
+_OF_A_VALUE = "22"
 _REFUSED = ("28", "3D000", "42501", "3F000")
 """Not let in, no such database, not permitted."""
+
+
+class StatementFailed(Exception):  # noqa: N818  # style: an exception is named for what happened
+    """PostgreSQL refused a statement of ours for what it says: our own bug. Its values are left out."""
 
 
 def writing_engine(url: URL) -> AsyncEngine:
@@ -66,7 +82,7 @@ def reading_engine(url: URL) -> AsyncEngine:
 
 
 def moving_engine(url: URL) -> AsyncEngine:
-    """The engine with which a whole store is read, written or changed: a statement takes as long as a table is large."""
+    """The engine with which a whole store is read, written or changed, which takes as long as it is large."""
     patient = str(int(MOVE_STATEMENT_SECONDS * 1000))
     session = {
         **SESSION,
@@ -80,21 +96,86 @@ def moving_engine(url: URL) -> AsyncEngine:
 def _engine(
     url: URL, connections: int, session: dict[str, str], statement_seconds: float = STATEMENT_SECONDS
 ) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         pool_use_lifo=True,
-        pool_pre_ping=True,  # after a restart of the server nobody is told of it but by a connection that has gone
         hide_parameters=True,  # they are names and numbers, and errors are logged
         connect_args={
             "timeout": CONNECT_SECONDS,
             "command_timeout": statement_seconds,
             "server_settings": session,
-            "prepared_statement_cache_size": 500,
+            "prepared_statement_cache_size": STATEMENTS,
+            "statement_cache_size": STATEMENTS,
+            "max_cached_statement_lifetime": 0,  # they are good for as long as the connection is
+            "max_cacheable_statement_size": 0,  # whatever their size
         },
     )
+    event.listen(engine.sync_engine, "checkin", _remember_when)
+    event.listen(engine.sync_engine, "checkout", _see_that_it_lives)
+    return engine
+
+
+def _remember_when(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["left_at"] = _monotonic()
+
+
+def _see_that_it_lives(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """After a restart of the server nobody is told of it but by a connection that has gone.
+
+    To ask takes three trips (SQLAlchemy's ping makes a transaction of it), where the intake's commit takes four: so a
+    connection is asked only when it was not used for a while, and never by `pool_pre_ping`.
+    """
+    left_at = record.info.get("left_at")
+    if left_at is None:  # it was opened just now
+        return
+    try:
+        if _monotonic() - left_at > TRUSTED_SECONDS:
+            connection.ping()
+    except Exception as error:
+        raise InvalidatePoolError from error
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+class StraightConnection:
+    """asyncpg's connection, past SQLAlchemy. It keeps statements prepared by itself, and its rows do for tuples."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def rows(self, operation: str, parameters: Sequence[Any]) -> list[Any]:
+        """Every row that this statement gives."""
+        with _values_kept_to_ourselves():
+            rows: list[Any] = await self._connection.fetch(operation, *parameters)
+        return rows
+
+    async def for_each(self, operation: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute this statement, which gives nothing, for each of these rows of parameters, in one trip."""
+        with _values_kept_to_ourselves():
+            await self._connection.executemany(operation, rows)
+
+
+@contextmanager
+def _values_kept_to_ourselves() -> Iterator[None]:
+    """An error that is our own bug is logged as it is, and asyncpg's tells the row, with names and numbers.
+
+    What the server says of a constraint tells none (its DETAIL does); what it says of a value may quote it.
+    """
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if _by_state(error) is not None:
+            raise
+        state = error.sqlstate or ""
+        said = type(error).__name__ if state.startswith(_OF_A_VALUE) or not error.args else error.args[0]
+        raise StatementFailed(f"{said} ({state})") from None
+
+
+def _monotonic() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def sorted_error(error: BaseException) -> StoreError | None:

@@ -1,27 +1,41 @@
-"""Statements that are made ready once, and then given to SQLite's driver as they are.
+"""Statements that are made ready once, and then given to the database's driver as they are.
 
 SQLAlchemy builds each of them; but to execute one through all of its layers takes four times as long as SQLite takes
-for a small one, and a batch of calls is some twenty small ones. On another database they go the usual way.
+for a small one, and a batch of calls is some twenty small ones. On PostgreSQL it is the same, and a list of keys is one
+parameter there, an array: the statement has one text for all lengths, which the server plans once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Executable, Select
+from sqlalchemy import ARRAY, Executable, Select, any_, bindparam
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import BinaryExpression, BindParameter
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from bridge.store.driver import OneTripConnection
 
 Row = tuple[Any, ...]
 
 
+class Driver(Protocol):
+    """A connection of the database's own driver, in a transaction."""
+
+    async def rows(self, operation: str, parameters: Sequence[Any]) -> list[Any]:
+        """Every row that this statement gives."""
+
+    async def for_each(self, operation: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Execute this statement, which gives nothing, for each of these rows of parameters."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ready:
-    """A statement with a list of one length. `keys` are the names of the list's members among all `names`, in order;
-    `fixed` are the values that the statement itself brings, `turns` read what SQLite has no type for (by place).
+    """A statement with a list of one length, or of any. `keys` are the names of the list's members among all `names`,
+    in order (none: the list is one parameter); `fixed` are the values that the statement itself brings, `turns` read
+    what SQLite has no type for (by place).
     """  # noqa: D205
 
     text: str
@@ -31,7 +45,9 @@ class _Ready:
     turns: tuple[tuple[int, Callable[[Any], Any]], ...]
 
     def parameters(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        given = self.fixed | values | dict(zip(self.keys, values.get("keys", ()), strict=True))
+        given = self.fixed | values
+        if self.keys:
+            given |= zip(self.keys, values["keys"], strict=True)
         return tuple([given[name] for name in self.names])
 
     def read(self, rows: list[Row]) -> list[Row]:
@@ -44,7 +60,8 @@ class _Ready:
         return tuple(turned)
 
 
-_READY: WeakKeyDictionary[Executable, dict[int, _Ready]] = WeakKeyDictionary()
+_READY: WeakKeyDictionary[Executable, dict[tuple[str, int], _Ready]] = WeakKeyDictionary()
+_ANY_LENGTH = -1
 
 
 async def rows_of(conn: AsyncConnection, statement: Executable, **values: Any) -> list[Row]:
@@ -77,27 +94,39 @@ async def execute_for_each(conn: AsyncConnection, text: str, rows: list[tuple[An
         await driver.for_each(text, rows)
 
 
-async def _driver_of(conn: AsyncConnection) -> OneTripConnection | None:
-    """The driver, with a transaction begun; None: it is not ours."""
-    if conn.dialect.name != "sqlite":
-        return None
-    if not conn.in_transaction():
+async def _driver_of(conn: AsyncConnection) -> Driver | None:
+    """The driver, with a transaction begun; None: the statement must go the usual way, which begins one."""
+    if conn.dialect.name == "sqlite" and not conn.in_transaction():
         await conn.begin()
     driver = conn.sync_connection.connection.driver_connection if conn.sync_connection is not None else None
-    return driver if isinstance(driver, OneTripConnection) else None
+    if isinstance(driver, OneTripConnection):
+        return driver
+    if conn.dialect.name == "postgresql" and driver is not None and driver.is_in_transaction():
+        return _straight(driver)
+    return None
+
+
+def _straight(driver: Any) -> Driver:
+    from bridge.store.postgres import StraightConnection  # noqa: PLC0415 # an embedded store never pays for its memory
+
+    return StraightConnection(driver)
 
 
 def _made_ready(statement: Executable, dialect: Dialect, values: dict[str, Any]) -> _Ready:
     known = _READY.setdefault(statement, {})
-    length = len(values.get("keys", ()))
-    return known.get(length) or known.setdefault(length, _make_ready(statement, dialect, values))
+    length = len(values.get("keys", ())) if dialect.name == "sqlite" else _ANY_LENGTH
+    place = (dialect.name, length)
+    return known.get(place) or known.setdefault(place, _make_ready(statement, dialect, values))
 
 
 def _make_ready(statement: Any, dialect: Dialect, values: dict[str, Any]) -> _Ready:
+    sqlite = dialect.name == "sqlite"
+    if not sqlite:
+        statement = replacement_traverse(statement, {}, _with_an_array)
     state = statement.compile(dialect=dialect).construct_expanded_state(values)
     keys = tuple(state.parameter_expansion.get("keys", ()))
     fixed = {name: value for name, value in state.parameters.items() if name not in values and name not in keys}
-    columns = list(statement.selected_columns) if isinstance(statement, Select) else []
+    columns = list(statement.selected_columns) if sqlite and isinstance(statement, Select) else []
     turns = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
     return _Ready(
         text=state.statement,
@@ -106,3 +135,12 @@ def _make_ready(statement: Any, dialect: Dialect, values: dict[str, Any]) -> _Re
         fixed=fixed,
         turns=tuple((place, turn) for place, turn in enumerate(turns) if turn is not None),
     )
+
+
+def _with_an_array(element: Any, **_options: Any) -> Any:
+    """`column IN (keys)` as `column = ANY (keys)`; None: this part stays as it is."""
+    if not isinstance(element, BinaryExpression) or not isinstance(element.right, BindParameter):
+        return None
+    if not element.right.expanding:
+        return None
+    return element.left == any_(bindparam(element.right.key, type_=ARRAY(element.left.type)))

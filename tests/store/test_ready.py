@@ -1,15 +1,17 @@
 import sqlite3
+import traceback
 
 import pytest
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import bindparam, select, text, update
 
 from bridge.store.calls import save_calls
 from bridge.store.driver import OneTripConnection
+from bridge.store.engine import Store
+from bridge.store.postgres import StatementFailed
 from bridge.store.ready import execute_for_each, rows_of
 from bridge.store.schema import call, event
 from bridge.store.statements import BulkInsert, rows_for
-from tests.store.builders import call_record, on_sqlite
+from tests.store.builders import ANNA, call_record, on_sqlite
 
 LISTED = select(call.c.id, call.c.listed).where(call.c.id.in_(bindparam("keys", expanding=True))).order_by(call.c.id)
 RENAMED = update(call).where(call.c.branch == bindparam("was")).values(branch=bindparam("is"), scenario="S0")
@@ -78,7 +80,7 @@ async def test_what_breaks_leaves_nothing_of_its_transaction(store):
             placeholder = "?" if store.place.embedded else "$1"
             await execute_for_each(conn, f"INSERT INTO call (id) VALUES ({placeholder})", [("no lane",)])  # noqa: S608
 
-    with pytest.raises((sqlite3.Error, DBAPIError)):
+    with pytest.raises((sqlite3.Error, StatementFailed)):
         await half_a_batch()
     async with store.reading() as conn:
         assert await rows_of(conn, select(call.c.id)) == []
@@ -92,3 +94,36 @@ async def test_of_many_rows_in_one_statement_the_new_ones_are_told_and_the_known
     async with store.writing() as conn:
         assert len(await insert.run(conn, rows)) == many
         assert await insert.run(conn, [*rows, ("shop", "new", *rows[0][2:])]) == [("new",)]
+
+
+async def test_what_postgresql_refuses_is_told_without_names_and_numbers(postgres_url, tmp_path):
+    store = await Store.open(postgres_url, data_dir=tmp_path)
+
+    async def write(*row: object) -> None:
+        async with store.writing() as conn:
+            assert await rows_of(conn, select(call.c.id)) == []
+            await execute_for_each(conn, "INSERT INTO call (id, raw_number, revision) VALUES ($1, $2, $3)", [row])
+
+    async def refused(*row: object) -> str:
+        with pytest.raises(StatementFailed) as problem:
+            await write(*row)
+        assert ANNA not in "".join(traceback.format_exception(problem.value))
+        return str(problem.value)
+
+    assert "not-null" in await refused("c1", ANNA, 1)
+    assert await refused("c1", f"{ANNA}\x00", 1) == "CharacterNotInRepertoireError (22021)"
+    assert await refused("c1", ANNA, ANNA) == "DataError (22000)"
+    await store.close()
+
+
+async def test_a_connection_that_died_unused_is_replaced_before_it_is_used(postgres, postgres_url, tmp_path):
+    store = await Store.open(postgres_url, data_dir=tmp_path)
+    async with store.writing() as conn:
+        (own,) = (await conn.execute(text("SELECT pg_backend_pid()"))).scalars()
+    postgres.ask(f"SELECT pg_terminate_backend({own}, 5000)")  # waits until it has ended
+    async with store.reading() as conn:  # meanwhile the loop hears of it
+        await rows_of(conn, select(call.c.id))
+    async with store.writing() as conn:
+        (other,) = (await conn.execute(text("SELECT pg_backend_pid()"))).scalars()
+    assert other != own
+    await store.close()
