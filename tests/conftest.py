@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from bridge.store.migrate import migrate
+from bridge.store.revision import HEAD, VERSION_TABLE
+from bridge.store.schema import metadata
 from tests.postgres import HASTY, PostgresServer, running
 
 TEMPLATE = "migrated"
@@ -32,7 +34,26 @@ def empty_postgres_url(postgres: PostgresServer) -> str:
     return postgres.make(f"test{next(_NUMBERS)}")
 
 
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgres: PostgresServer) -> str:
+    """One database for all stories that are told on either engine: to copy one takes longer than most of them."""
+    return postgres.make("shared", TEMPLATE)
+
+
+_EMPTIED = "; ".join(f"DELETE FROM {table}" for table in metadata.tables if table != "lane_slot")  # noqa: S608
+_AS_MADE = f"""
+SET lock_timeout = '5s'; {_EMPTIED}; UPDATE {VERSION_TABLE} SET version_num = '{HEAD}';
+DROP FUNCTION IF EXISTS refusing CASCADE;
+DO $$ DECLARE s record; BEGIN FOR s IN SELECT sequencename FROM pg_sequences
+LOOP EXECUTE format('ALTER SEQUENCE %I RESTART', s.sequencename); END LOOP; END $$
+"""  # noqa: S608 # our own names
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     """The URL of a store, told on either engine."""
-    return "sqlite:///bridge.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    if request.param == "sqlite":
+        return "sqlite:///bridge.db"
+    shared = request.getfixturevalue("shared_postgres_url")
+    request.getfixturevalue("postgres").ask(_AS_MADE, shared.rpartition("/")[2])
+    return shared
