@@ -1,14 +1,14 @@
 import pytest
 
 from bridge.store.engine import Store
-from bridge.store.migrate import migrate
+from tests.stores import has_tables
 
 URL = "sqlite:///bridge.db"
 
 
 @pytest.fixture
 async def store(tmp_path):
-    await migrate(URL, tmp_path)
+    has_tables(URL, tmp_path)
     opened = await Store.open(URL, data_dir=tmp_path)
     yield opened
     await opened.close()

@@ -19,9 +19,9 @@ from bridge.rules.matrix import read_matrix
 from bridge.store import queries
 from bridge.store.calls import CallRecord, calls_by_key
 from bridge.store.engine import Store
-from bridge.store.migrate import migrate
 from tests.flow.builders import acme
 from tests.flow.hand_clock import HandClock
+from tests.stores import has_tables
 
 URL = "sqlite:///bridge.db"
 SCENARIOS = (Path(__file__).parents[2] / "config" / "scenarios.toml").read_text()
@@ -137,7 +137,7 @@ async def open_office(
     folder: Path, company: Company | None = None, clock: HandClock | None = None, *, url: str = URL
 ) -> AsyncIterator[Office]:
     """The office over the store at this URL (or in this folder), which is made if it is not there."""
-    await migrate(url, folder)
+    has_tables(url, folder)
     store = await Store.open(url, data_dir=folder)
     try:
         yield Office(store, company or acme(), clock or HandClock())

@@ -19,7 +19,6 @@ from bridge.model.moment import iso
 from bridge.model.people import Company
 from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
 from bridge.store.engine import Store
-from bridge.store.migrate import migrate
 from bridge.web.app import make_app, make_runner
 from bridge.web.gate import SESSION_COOKIE
 from bridge.web.services import Services, SourceStatus, Status
@@ -28,6 +27,7 @@ from bridge.web.tokens import issue_token
 from tests.builders import MATRIX, SCENARIOS
 from tests.flow.builders import ANNA, SALES, acme
 from tests.flow.hand_clock import HandClock
+from tests.stores import has_tables
 
 URL = "sqlite:///bridge.db"
 HOOK_TOKEN = "shop-token"
@@ -154,7 +154,7 @@ async def open_house(
     """Open the house; it has a token `all` that may read and write."""
     company = company or acme()
     clock = clock or HandClock()
-    await migrate(url, data_dir)
+    has_tables(url, data_dir)
     store = await Store.open(url, data_dir=data_dir)
     tally, bulletin = Tally(), Bulletin()
     status = [Status(sources=(SourceStatus(id="shop", kind="webhook", state="waiting"),))]
