@@ -101,7 +101,8 @@ class Bridge:
         """The command that runs it."""
         return [BRIDGE, "run", "--config", str(self.path)]
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         self.process = subprocess.Popen(
             self.words(),
             stderr=subprocess.PIPE,
@@ -111,6 +112,9 @@ class Bridge:
         )
         self.said = Queue()
         Thread(target=self._read, args=(self.process, self.said), daemon=True).start()
+
+    def start(self) -> None:
+        self.launch()
         self.port = int(re.search(r":(\d+)$", self.hears("bridge.started")["listen"]).group(1))
 
     def _read(self, process: subprocess.Popen[str], said: Queue[dict[str, Any]]) -> None:

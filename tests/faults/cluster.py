@@ -14,7 +14,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251 # the tests bring their own chance, and tell it
-from threading import Thread
 from time import monotonic, sleep
 from typing import Any, Self
 
@@ -108,15 +107,11 @@ class Node(Bridge):
         self.address = f"198.51.100.{10 + number}"
         self._namespace = namespace
 
+    def words(self) -> list[str]:
+        return ["ip", "netns", "exec", self._namespace, *super().words()]
+
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            ["ip", "netns", "exec", self._namespace, *self.words()],
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-            cwd=self.folder,
-        )
-        Thread(target=self._read, args=(self.process,), daemon=True).start()
+        self.launch()
 
     def kill(self) -> None:
         self.process.kill()

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.cluster import Cluster, ClusterLoad, Node, cluster
 from tests.faults.load import a_days_facts
 
-CLIENTS = 2000
+CLIENTS = 1000
 REST = 0.15
 """Seconds between two pushes of one sender, so that there is time for harm."""
 SECONDS_STOPPED = 10.0
