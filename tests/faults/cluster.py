@@ -31,7 +31,9 @@ WHAT_CAME_OF_IT = {
     "tasks": "SELECT id, kind, status, assignee_id, lead_id, case_id, count FROM task ORDER BY id",
     "cases": "SELECT id, status, attempts, task_id FROM missed_case ORDER BY id",
     "facts": "SELECT event_id, state FROM event ORDER BY event_id",
-    "verdicts": "SELECT fact, occasion, scenario, count(*) FROM verdict GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    # A recording that comes with the call's end, or a pick-up told with it, makes no verdict of its own.
+    "verdicts": "SELECT fact, scenario, count(*) FROM verdict WHERE occasion = 'ended' GROUP BY 1, 2 ORDER BY 1, 2",
+    "twice": "SELECT fact, occasion, scenario FROM verdict GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY 1, 2, 3",
 }
 WAITING = """SELECT (SELECT count(*) FROM event WHERE state = 'pending')
                   + (SELECT count(*) FROM call WHERE judge_at IS NOT NULL)"""

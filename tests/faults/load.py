@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,13 @@ from threading import Event, Lock, Thread
 from time import sleep
 from typing import Any
 
-from bridge.model.moment import from_iso, iso
+from bridge.model.moment import iso
 from tests.daemon.process import TOKEN, Bridge
 
 SENDERS = 8
 PAUSE = 0.02
 PATIENCE = 30.0
-MORNING = from_iso("2026-11-22T08:00:00+00:00")
+MORNING = time.time() // 60 * 60 - 3 * 3600  # noqa: TID251 # today's: a call that began yesterday is given up
 LINE = "+442079460100"
 
 Fact = dict[str, Any]

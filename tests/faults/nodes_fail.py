@@ -61,6 +61,7 @@ def begin_again(node: Node) -> None:
         with contextlib.suppress(AssertionError):
             node.hears("bridge.started")
             return
+        node.process.wait(node.patience)
         time.sleep(1)
     raise AssertionError(f"node {node.number} does not start: {node.log[-5:]}")
 
