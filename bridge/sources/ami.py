@@ -164,6 +164,7 @@ class AmiLine:
         """
         for call in calls:
             self._gap = True
+            self._handover.begun([call.key])
             self._board.resume(replace(call, revision=call.revision + UNSEEN_REVISIONS))
 
     async def run(self) -> None:

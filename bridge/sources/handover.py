@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import structlog
 
@@ -28,12 +28,14 @@ class Handover:
     A snapshot tells the whole call and supersedes the earlier ones, so of each call only the newest waits: however
     slow the journal is, nothing that was known is lost and memory grows with the number of calls, not of events.
     Beyond `most` calls something must go, and is counted: first the news of calls that still go on (they will be told
-    again when they end), then the oldest.
+    again when they end), then the oldest. The journal would take a call for living on of which it has the beginning
+    and never gets the end, so the ends of such calls go last.
     """
 
     def __init__(self, *, most: int) -> None:
         self._most = most
         self._waiting: OrderedDict[str, CallSeen] = OrderedDict()
+        self._begun: set[str] = set()
         self._some = asyncio.Event()
         self.dropped = 0
 
@@ -52,9 +54,18 @@ class Handover:
             self.dropped += 1
             if not event.call.ended:
                 return
-            self._waiting.popitem(last=False)
+            self._drop_one()
         self._waiting[event.call_key] = event
         self._some.set()
+
+    def begun(self, keys: Iterable[str]) -> None:
+        """The journal has the beginning of these calls, or may have it."""
+        self._begun.update(keys)
+
+    def _drop_one(self) -> None:
+        unknown = (key for key, event in self._waiting.items() if self._begun.isdisjoint(_keys(event)))
+        dropped = self._waiting.pop(next(unknown, next(iter(self._waiting))))
+        self._begun.difference_update(_keys(dropped))
 
     async def some(self, most: int) -> Sequence[CallSeen]:
         """Wait until there is at least one; the oldest, at most so many. They stay here until `taken` is told."""
@@ -66,8 +77,16 @@ class Handover:
         for event in events:
             if self._waiting.get(event.call_key) is event:
                 del self._waiting[event.call_key]
+            if event.call.ended:
+                self._begun.difference_update(_keys(event))
+            else:
+                self._begun.add(event.call_key)
         if not self._waiting:
             self._some.clear()
+
+
+def _keys(event: CallSeen) -> tuple[str, ...]:
+    return (event.call_key, *event.call.merged)
 
 
 class Delivery:
@@ -90,6 +109,7 @@ class Delivery:
         self._accept = accept
         self._stop_seconds = stop_seconds
         self._dropped_told = 0
+        self._stored = True
 
     async def run(self) -> None:
         """Deliver until cancelled; what waits then is delivered first, if the journal is quick."""
@@ -107,8 +127,12 @@ class Delivery:
         try:
             await self._accept(events)
         except (StoreUnavailable, Overloaded, Stopping):
+            if self._stored:  # the store may have gone after its commit
+                self._handover.begun(event.call_key for event in events)
+            self._stored = False
             self._tell_dropped()
             return False
+        self._stored = True
         self._handover.taken(events)
         return True
 

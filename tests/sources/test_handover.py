@@ -71,6 +71,39 @@ async def test_beyond_the_bound_an_ended_call_takes_the_place_of_the_oldest():
     assert handover.dropped == 1
 
 
+async def test_the_end_of_a_call_that_the_journal_has_begun_with_is_dropped_last():
+    handover = Handover(most=2)
+    for event in (seen("a"), seen("b")):
+        handover.put(event)
+    handover.taken(await handover.some(10))
+    for event in (seen("a", 2, ended=True), seen("x", ended=True), seen("y", ended=True), seen("c", 3, merged=["b"])):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/a#2", "pbx/y#1"]
+    handover.put(seen("c", 4, ended=True, merged=["b"]))
+    assert await ids(handover) == ["pbx/a#2", "pbx/c#4"]
+    handover.put(seen("d", ended=True))
+    assert await ids(handover) == ["pbx/c#4", "pbx/d#1"], "there is nothing else that could go"
+
+
+async def test_after_its_end_a_call_is_as_good_as_any_other():
+    handover = Handover(most=1)
+    for event in (seen("a"), seen("a", 2, ended=True)):
+        handover.put(event)
+        handover.taken(await handover.some(10))
+    handover.put(seen("a", 3, ended=True))  # a correction
+    handover.put(seen("b", ended=True))
+    assert await ids(handover) == ["pbx/b#1"]
+
+
+async def test_what_may_be_in_the_journal_is_not_dropped_first_either():
+    handover = Handover(most=2)
+    handover.put(seen("a"))
+    handover.begun(["pbx/a"])
+    for event in (seen("a", 2, ended=True), seen("x", ended=True), seen("y", ended=True)):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/a#2", "pbx/y#1"]
+
+
 async def test_a_full_handover_still_takes_news_of_the_calls_in_it():
     handover = Handover(most=1)
     handover.put(seen("a"))
