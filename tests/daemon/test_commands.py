@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.daemon.process import BRIDGE, SETTINGS, Bridge
+from tests.daemon.process import BRIDGE, SETTINGS, Bridge, QuickBridge
 
 
 def test_check_says_good_and_warns_of_a_secret_in_the_file(tmp_path):
@@ -55,7 +55,7 @@ def test_a_number_that_is_not_blocked_is_found_wanting(bridge):
 
 def test_what_the_configuration_blocks_is_one_number_however_it_may_be_dialled_and_stays_blocked(tmp_path):
     argentine = "+5491123456789"  # abroad with a 9, at home without
-    bridge = Bridge(tmp_path, SETTINGS.replace("[policy]", f'[policy]\nblocked_numbers = ["{argentine}"]'))
+    bridge = QuickBridge(tmp_path, SETTINGS.replace("[policy]", f'[policy]\nblocked_numbers = ["{argentine}"]'))
     assert len(json.loads(bridge.command("block", "list", "--json").stdout)) == 1
     assert bridge.command("block", "test", "+541123456789").returncode == 0
     bridge.command("block", "add", argentine)

@@ -3,7 +3,7 @@
 import json
 import socket
 
-from tests.daemon.process import SETTINGS, Bridge, ended
+from tests.daemon.process import SETTINGS, QuickBridge, ended
 
 
 def test_a_missed_call_pushed_over_http_is_one_lead_one_case_and_one_task_for_the_senior(bridge):
@@ -81,7 +81,7 @@ def test_an_employee_added_by_a_reload_is_known_for_the_next_call(bridge):
 
 def test_everything_wrong_with_the_configuration_is_told_at_once_and_nothing_is_started(tmp_path):
     wrong = SETTINGS.replace('role = "senior"', 'role = "senoir"').replace('country = "GB"', 'country = "XX"')
-    refused = Bridge(tmp_path, wrong).command("run")
+    refused = QuickBridge(tmp_path, wrong).command("run")
     assert refused.returncode == 1
     assert "senoir" in refused.stderr
     assert '"senior"' in refused.stderr
@@ -99,7 +99,7 @@ def test_a_second_daemon_on_the_same_store_is_refused(bridge):
 def test_a_taken_port_is_named_with_the_key_that_chose_it(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        refused = Bridge(tmp_path, SETTINGS.replace("127.0.0.1:0", f"127.0.0.1:{port}")).command("run")
+        refused = QuickBridge(tmp_path, SETTINGS.replace("127.0.0.1:0", f"127.0.0.1:{port}")).command("run")
     assert refused.returncode == 1
     assert f"127.0.0.1:{port}" in refused.stderr
 
@@ -125,7 +125,7 @@ def test_a_number_blocked_on_the_command_line_touches_nothing_from_then_on(bridg
 
 
 def test_a_token_made_on_the_command_line_opens_the_api_and_revoked_it_does_not(tmp_path):
-    closed = Bridge(tmp_path, SETTINGS.replace('anonymous = "read"\n', ""))
+    closed = QuickBridge(tmp_path, SETTINGS.replace('anonymous = "read"\n', ""))
     with closed.started():
         assert closed.get("/v1/leads")[0] == 401
         token = closed.command("token", "add", "laptop").stdout.strip()

@@ -7,26 +7,26 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.daemon.process import PATIENCE, SETTINGS, Bridge, ended
+from tests.daemon.process import PATIENCE, SETTINGS, QuickBridge, ended
 
 pytestmark = pytest.mark.timeout(300)
 
 
-def on(bridge: Bridge, url: str) -> Bridge:
+def on(bridge: QuickBridge, url: str) -> QuickBridge:
     """The same one with its store there."""
-    return Bridge(bridge.folder, SETTINGS.replace("[policy]", f'[store]\nurl = "{url}"\n\n[policy]'))
+    return QuickBridge(bridge.folder, SETTINGS.replace("[policy]", f'[store]\nurl = "{url}"\n\n[policy]'))
 
 
-def moving(bridge: Bridge, url: str, *words: str) -> CompletedProcess[str]:
+def moving(bridge: QuickBridge, url: str, *words: str) -> CompletedProcess[str]:
     """`bridge migrate --to`, finished, however slow the machine is."""
     return bridge.command("migrate", "--to", url, *words, patience=PATIENCE * 5)
 
 
-def heard(bridge: Bridge) -> dict[str, list]:
+def heard(bridge: QuickBridge) -> dict[str, list]:
     return {name: bridge.items(f"/v1/{name}?limit=200") for name in ("calls", "leads", "tasks", "cases", "contacts")}
 
 
-def when_handled(bridge: Bridge) -> None:
+def when_handled(bridge: QuickBridge) -> None:
     while any(each["state"] == "pending" for each in bridge.items("/v1/events?limit=200")) or not all(
         each["scenario"] for each in bridge.items("/v1/calls")
     ):

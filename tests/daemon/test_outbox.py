@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.daemon.process import SETTINGS, Bridge, ended
+from tests.daemon.process import SETTINGS, QuickBridge, ended
 from tests.faults.crm_fails import CRM, asked, delivered, ill_crm
 from tests.faults.load import _asked
 
@@ -18,7 +18,7 @@ def crm():
 
 @pytest.fixture
 def told(tmp_path, crm):
-    made = Bridge(tmp_path, SETTINGS + CRM.format(url=crm[0]))
+    made = QuickBridge(tmp_path, SETTINGS + CRM.format(url=crm[0]))
     yield made
     if made.process is not None and made.process.poll() is None:
         made.kill()

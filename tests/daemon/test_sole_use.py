@@ -4,13 +4,13 @@ import subprocess
 
 import pytest
 
-from tests.daemon.process import BRIDGE, PATIENCE, SETTINGS, Bridge, ended
+from tests.daemon.process import BRIDGE, PATIENCE, SETTINGS, QuickBridge, ended
 from tests.daemon.test_hardship import until_handled
 
 HELD = "Another bridge works on this store"
 
 
-def named_otherwise(first: Bridge, folder, way: str) -> Bridge:
+def named_otherwise(first: QuickBridge, folder, way: str) -> QuickBridge:
     """A second configuration that means the same file."""
     folder.mkdir()
     data = first.folder / "data"
@@ -22,13 +22,13 @@ def named_otherwise(first: Bridge, folder, way: str) -> Bridge:
         "with dots": SETTINGS.replace('"data"', f'"{folder}/../{data.parent.name}/./data"'),
         "a link to the file": SETTINGS + '\n[store]\nurl = "sqlite:///mine.db"\n',
     }
-    return Bridge(folder, told[way])
+    return QuickBridge(folder, told[way])
 
 
 @pytest.mark.parametrize("way", ["another folder's link", "with dots", "a link to the file"])
 def test_a_second_daemon_is_refused_under_whichever_name_it_knows_the_file(tmp_path, way):
     (tmp_path / "one").mkdir()
-    first = Bridge(tmp_path / "one")
+    first = QuickBridge(tmp_path / "one")
     with first.started():
         second = named_otherwise(first, tmp_path / "two", way)
         for words in (("run",), ("migrate",)):
