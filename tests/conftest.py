@@ -1,14 +1,19 @@
 import asyncio
+import gc
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bridge.store.migrate import migrate
 from bridge.store.revision import HEAD, VERSION_TABLE
 from bridge.store.schema import metadata
 from tests.postgres import HASTY, PostgresServer, running
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 TEMPLATE = "migrated"
 _NUMBERS = count(1)
@@ -57,3 +62,9 @@ def url(request: pytest.FixtureRequest) -> str:
     shared = request.getfixturevalue("shared_postgres_url")
     request.getfixturevalue("postgres").ask(_AS_MADE, shared.rpartition("/")[2])
     return shared
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests were made and stay to the end: the collector need not look through them after each."""
+    gc.collect()
+    gc.freeze()

@@ -342,6 +342,8 @@ def _possible(e164: str) -> bool:
         number is not None
         and phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
         and len(phonenumbers.national_significant_number(number)) >= _SHORTEST_POSSIBLE
+        # One trunk prefix after another is nobody's number, and would be a shorter one each time that it is read.
+        and phonenumbers.format_number(number, PhoneNumberFormat.E164) == e164
     )
 
 

@@ -232,7 +232,9 @@ async def test_a_line_that_is_slow_to_end_does_not_take_the_next_ones_right_with
 async def test_nodes_hear_each_other_but_not_themselves(postgres_url, tmp_path):
     async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
         await one.until(holding=True)
-        await eventually(lambda: two.heard)
+        await eventually(lambda: one.heard and two.heard)  # each begins with what nobody could tell it before
+        one.heard.clear()
+        two.heard.clear()
         async with one.store.writing() as conn:
             await tell_nodes(conn, News.RECORDS, "one")
         async with two.store.writing() as conn:
