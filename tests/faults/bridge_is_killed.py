@@ -13,7 +13,7 @@ from random import Random  # noqa: TID251 # the test brings its own chance, and 
 
 import pytest
 
-from tests.daemon.process import Bridge
+from tests.daemon.process import Bridge, QuickBridge
 from tests.faults.load import Load, a_days_facts, settled
 
 CLIENTS = 800
@@ -31,7 +31,7 @@ def seed() -> int:
 
 def started(folder: Path) -> Bridge:
     folder.mkdir()
-    bridge = Bridge(folder)
+    bridge = QuickBridge(folder)
     bridge.start()
     return bridge
 

@@ -8,8 +8,8 @@ gets the same facts in the same order and handles them all at once.
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -61,7 +61,7 @@ WHEN = st.integers(0, MOST_STEPS)
 
 
 class CrashingBridge(RuleBasedStateMachine):
-    """One bridge that goes through all this. For another store override `new_store`, `pull_the_plug` and `forget`."""
+    """One bridge that goes through all this. For another store override `new_store`, `plug_pulled` and `forget`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,10 +79,12 @@ class CrashingBridge(RuleBasedStateMachine):
     def forget(self, folder: Path, _url: str) -> None:
         shutil.rmtree(folder)
 
-    async def pull_the_plug(self, *, before: int) -> None:
-        """Die before the n-th instruction to the database from now on."""
+    @asynccontextmanager
+    async def plug_pulled(self, *, before: int) -> AsyncIterator[None]:
+        """In this block the process dies before the n-th instruction to the database."""
         await self.office.store._writer.dispose()  # its connection was made before the plug could be pulled
         await pull_the_plug(self.office.store, before=before)
+        yield
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(work)
@@ -173,9 +175,9 @@ class CrashingBridge(RuleBasedStateMachine):
 
     async def crash_at(self, work: Coroutine[Any, Any, Any], before: int) -> None:
         """Die before the n-th instruction to the database, or at the end if there are not so many."""
-        await self.pull_the_plug(before=before)
         try:
-            await work
+            async with self.plug_pulled(before=before):
+                await work
         except PlugPulled:
             note("the plug was pulled while the lanes worked")
         except BaseExceptionGroup as group:  # the writer dies, and who waits for it is refused
