@@ -36,7 +36,8 @@ unit: $(VENV)/.dev          ## the shipped unit under a real systemd (needs root
 
 FAULTS := tests/faults/disk_fills.py tests/faults/strangers_flood.py tests/faults/folder_is_read_only.py \
   tests/faults/clock_jumps.py tests/faults/crm_fails.py tests/faults/moves.py tests/faults/database_goes_away.py \
-  tests/faults/line_moves.py tests/faults/node_dies_at_any_step.py tests/faults/bridge_is_killed.py tests/faults/nodes_fail.py
+  tests/faults/line_moves.py tests/faults/node_dies_at_any_step.py tests/faults/bridge_is_killed.py \
+  tests/faults/nodes_fail.py tests/faults/model_at_length.py
 
 faults: $(VENV)/.dev        ## kill -9, cut networks, full disks and other harm, for some ten minutes (needs root)
 	$(BIN)/pytest -p no:cacheprovider --timeout 600 $(FAULTS)

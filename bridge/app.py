@@ -362,7 +362,8 @@ class Daemon:
         source_id = held.settings.id
         accept = partial(self._intake.accept, hold=hold)
         zone = ZoneInfo(self._configuration.company.timezone)
-        line = AmiLine(held.settings, self._clock, SystemRandom().random, accept, store=self._store, zone=zone)
+        chance = SystemRandom().random
+        line = AmiLine(held.settings, self._clock, chance, accept, store=self._store, hold=hold, zone=zone)
         while True:
             async with self._store.reading() as conn:
                 if not await anything_pending(conn, source_id):

@@ -5,7 +5,7 @@ from itertools import chain
 
 import structlog
 
-from bridge.flow.bulletin import Bulletin, Change, Shown, Topic, change_of
+from bridge.flow.bulletin import Bulletin, Change, Shown, change_of
 from bridge.flow.clock import Clock
 from bridge.flow.credit import handed_to, keepers
 from bridge.model.crm import Client
@@ -19,13 +19,16 @@ from bridge.rules import ledger
 from bridge.rules.outgoing import Cause, outgoing
 from bridge.rules.staff import employee_of, subject_of_party, unknown_party
 from bridge.store.calls import CallRecord, calls_of_unknown_party, save_calls, unknown_parties
-from bridge.store.claims import hold_lanes
+from bridge.store.claims import hold_lanes, is_shared
 from bridge.store.clients import clients, contact_names, settings_tasks
 from bridge.store.engine import Connection, Store
 from bridge.store.outbox import enqueue
 from bridge.store.records import Changes, NewVerdict, save
 
 log = structlog.get_logger()
+
+AT_ONCE = 200
+"""Calls that are credited in one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,50 +57,85 @@ async def credit_known_parties(
     for party in parties:
         employee = employee_of(company, party)
         if employee is not None:
-            async with store.writing() as conn:
-                news = await _credit(conn, company, party, employee, now=clock.now(), system=system)
-            calls = [change for change in news if change.topic is Topic.CALL]
-            log.info("employee.recognised", employee=employee.id, calls=len(calls))
-            bulletin.publish(news)
-            credited += len(calls)
+            work = _Work(store, clock, company, party=party, employee=employee, system=system)
+            while await work.some():
+                bulletin.publish(work.news)
+            bulletin.publish(work.news)
+            log.info("employee.recognised", employee=employee.id, calls=work.credited)
+            credited += work.credited
     return credited
 
 
-async def _credit(
-    conn: Connection, company: Company, party: str, employee: Employee, *, now: Instant, system: str | None
-) -> list[Change]:
-    """Credit him with everything that this party has done; gives what has changed."""
-    subject = subject_of_party(party)
-    theirs = {record.lane for record in await calls_of_unknown_party(conn, party)}
-    contacts = chain.from_iterable((await contact_names(conn, theirs)).values())
-    await hold_lanes(conn, {*theirs, *contacts, f"subject:{subject}"})
-    found = [record for record in await calls_of_unknown_party(conn, party) if record.lane in theirs]
-    before = await _clients_of(conn, found)
-    after = dict(before)
-    credited = [_credited(record, after, company) for record in found]
-    changed = [ledger.changes(before[lane], after[lane]) for lane in before]
-    tasks = Client(lane=subject, tasks=tuple((await settings_tasks(conn, [subject])).values()))
-    note = f"{party} is {employee.name} now; {len(found)} calls were credited."
-    closing = [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks]
-    done = ledger.apply_all(tasks, closing)
-    changes = Changes(
-        contacts=[contact for part in changed for contact in part.contacts],
-        organisations=[organisation for part in changed for organisation in part.organisations],
-        leads=[lead for part in changed for lead in part.leads],
-        tasks=done.tasks,
-        verdicts=[_verdict(each, employee, now) for each in credited if each.handed is not None],
-    )
-    await save_calls(conn, [each.record for each in credited])
-    await save(conn, changes)
-    if system is not None:
-        told = [item for each in credited if each.handed for item in _told(system, each.record, each.handed, now)]
-        told += outgoing(system, Cause(fact=subject, lane=subject, at=now), closing, {})
-        await enqueue(conn, system, told, now)
-    news = [change_of(record) for record in chain[Shown](changes.leads, changes.contacts, changes.tasks)]
-    return news + [change_of(each.record) for each in credited]
+class _Work:
+    """What this party has done, credited to this employee, some calls at a time; `news` is what changed the last time.
+
+    People at the same store wait for no more than that.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, company: Company, *, party: str, employee: Employee, system: str | None
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._company = company
+        self._party = party
+        self._employee = employee
+        self._system = system
+        self._subject = subject_of_party(party)
+        self.credited = 0
+        self.news: list[Change] = []
+
+    async def some(self) -> bool:
+        """Credit him with some of it; gives whether there is more. With the last of it his settings task closes."""
+        touched: frozenset[str] = frozenset()
+        while True:
+            async with self._store.writing() as conn:
+                await hold_lanes(conn, touched)
+                found = await calls_of_unknown_party(conn, self._party, AT_ONCE + 1)
+                some, more = found[:AT_ONCE], len(found) > AT_ONCE
+                wanted = await self._touched(conn, some)
+                if not is_shared(conn) or wanted <= touched:
+                    return await self._credit(conn, some, more=more)
+            touched |= wanted  # another node may work on them until they are held: to be read again then
+
+    async def _touched(self, conn: Connection, records: list[CallRecord]) -> frozenset[str]:
+        lanes = {record.lane for record in records}
+        contacts = chain.from_iterable((await contact_names(conn, lanes)).values())
+        return frozenset({*lanes, *contacts, f"subject:{self._subject}"})
+
+    async def _credit(self, conn: Connection, records: list[CallRecord], *, more: bool) -> bool:
+        now, company = self._clock.now(), self._company
+        before = await _clients_of(conn, records)
+        after = dict(before)
+        credited = [_credited(record, after, company) for record in records]
+        changed = [ledger.changes(before[lane], after[lane]) for lane in before]
+        self.credited += len(credited)
+        open_tasks = () if more else tuple((await settings_tasks(conn, [self._subject])).values())
+        tasks = Client(lane=self._subject, tasks=open_tasks)
+        note = f"{self._party} is {self._employee.name} now; {self.credited} calls were credited."
+        closing = [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks]
+        changes = Changes(
+            contacts=[contact for part in changed for contact in part.contacts],
+            organisations=[organisation for part in changed for organisation in part.organisations],
+            leads=[lead for part in changed for lead in part.leads],
+            tasks=ledger.apply_all(tasks, closing).tasks,
+            verdicts=[_verdict(each, self._employee, now) for each in credited if each.handed is not None],
+        )
+        await save_calls(conn, [each.record for each in credited])
+        await save(conn, changes)
+        if self._system is not None:
+            told = [item for each in credited for item in _told(self._system, each, now)]
+            told += outgoing(self._system, Cause(fact=self._subject, lane=self._subject, at=now), closing, {})
+            await enqueue(conn, self._system, told, now)
+        calls = [each.record for each in credited]
+        self.news = [
+            change_of(record) for record in chain[Shown](changes.leads, changes.contacts, changes.tasks, calls)
+        ]
+        return more and any(call.unknown_party != self._party for call in calls)
 
 
-def _told(system: str, record: CallRecord, handed: HandOver, now: Instant) -> list[Outgoing]:
+def _told(system: str, credited: _Credited, now: Instant) -> list[Outgoing]:
+    record, handed = credited.record, credited.handed
     cause = Cause(
         fact=record.key,
         lane=record.lane,
@@ -106,7 +144,7 @@ def _told(system: str, record: CallRecord, handed: HandOver, now: Instant) -> li
         scenario=record.scenario,
         client_number=record.client_number,
     )
-    return outgoing(system, cause, [handed], {})
+    return outgoing(system, cause, [handed] if handed is not None else [], {})
 
 
 async def _clients_of(conn: Connection, records: list[CallRecord]) -> dict[str, Client]:

@@ -25,6 +25,7 @@ from bridge.sources.handover import Accept, Delivery, Handover
 from bridge.sources.recordings import recording_link
 from bridge.store.engine import Store
 from bridge.store.errors import StoreUnavailable
+from bridge.store.holds import Hold
 from bridge.wire.ami import AmiMessage, AmiProtocolError
 from bridge.wire.asterisk import EVENTS, translate
 
@@ -91,6 +92,7 @@ class AmiLine:
         accept: Accept,
         *,
         store: Store | None = None,
+        hold: Hold | None = None,
         zone: tzinfo = UTC,
     ) -> None:
         self._settings = settings
@@ -116,10 +118,10 @@ class AmiLine:
         self._odd = 0
         self._odd_told: set[str] = set()
         self._listed = False
-        self._repair = None if store is None else self._repairing(store, zone, accept)
+        self._repair = None if store is None else self._repairing(store, hold, zone, accept)
         self._repair_asked = False
 
-    def _repairing(self, store: Store, zone: tzinfo, accept: Accept) -> GapRepair | None:
+    def _repairing(self, store: Store, hold: Hold | None, zone: tzinfo, accept: Accept) -> GapRepair | None:
         settings = self._settings
         if settings.cdr is None:
             return None
@@ -129,6 +131,7 @@ class AmiLine:
             trunks=settings.trunks,
             zone=zone,
             store=store,
+            hold=hold,
             clock=self._clock,
             accept=accept,
             waiting=self._handover.keys,

@@ -6,7 +6,8 @@ the line finds the gap there, and it stays there until what can be known of it i
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Never
@@ -25,8 +26,9 @@ from bridge.sources.record_settings import CallRecordSettings
 from bridge.store.aside import aside
 from bridge.store.call_records import RecordsUnavailable, Stretch
 from bridge.store.calls import calls_by_key, unexplained_calls
-from bridge.store.engine import Store
+from bridge.store.engine import Connection, Store
 from bridge.store.errors import StoreUnavailable, Superseded
+from bridge.store.holds import Hold, require_hold
 from bridge.store.journal import pending_calls
 from bridge.store.listening import begin_listening, gap_repaired, has_listened
 from bridge.wire.cel import facts_of
@@ -68,7 +70,7 @@ class GapRepair:
 
     Of the line it has to know the keys of the calls that are `waiting` on their way to the journal, and of those that
     are `living` on the PBX now (None: nobody knows, since it may not be asked); and how the files that a call names are
-    made links (`linked`).
+    made links (`linked`). `hold` is what has to be shown where several nodes may listen to it.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class GapRepair:
         trunks: Sequence[str],
         zone: tzinfo,
         store: Store,
+        hold: Hold | None,
         clock: Clock,
         accept: Accept,
         waiting: Callable[[], frozenset[str]],
@@ -90,6 +93,7 @@ class GapRepair:
         self._source = source
         self._trunks = trunks
         self._store = store
+        self._hold = hold
         self._clock = clock
         self._accept = accept
         self._waiting = waiting
@@ -109,10 +113,11 @@ class GapRepair:
 
         Raises:
             StoreUnavailable: it could not be noted.
+            Superseded: another node listens now.
 
         """
         now = self._clock.now()
-        async with self._store.writing() as conn:
+        async with self._noting() as conn:
             since = await begin_listening(conn, self._source, now)
         if since is not None:
             self._gap = Gap(since=max(since, now - LONGEST_GAP), until=now)
@@ -125,10 +130,19 @@ class GapRepair:
 
         Raises:
             StoreUnavailable: it could not be noted.
+            Superseded: another node listens now.
 
         """
-        async with self._store.writing() as conn:
+        async with self._noting() as conn:
             await has_listened(conn, self._source, until)
+
+    @asynccontextmanager
+    async def _noting(self) -> AsyncIterator[Connection]:
+        """How far one has listened is noted only by who listens."""
+        async with self._store.writing() as conn:
+            if self._hold is not None:
+                await require_hold(conn, self._hold)
+            yield conn
 
     # ---- the work
 
@@ -160,7 +174,7 @@ class GapRepair:
             left = await self._unexplained(gap)
             if found is not None and look >= enough and (not left or look >= looks[-1]):
                 break
-        async with self._store.writing() as conn:
+        async with self._noting() as conn:
             await gap_repaired(conn, self._source, self._noted)
         self._log.info("gap.repaired", calls=filled, unexplained=len(left))
 

@@ -159,7 +159,12 @@ async def call_by_id(conn: AsyncConnection, call_id: str) -> CallRecord | None:
     return call_record(rows[0]) if rows else None
 
 
-_DUE = select_calls().where(call.c.judge_at <= bindparam("now")).order_by(call.c.judge_at).limit(bindparam("count"))
+_AS_THEY_ARE_JUDGED = (call.c.judge_at, func.coalesce(call.c.ended_at, 0.0), call.c.key)
+"""The order of `bridge.flow.timers`: a batch may end between two calls that are due at the same moment."""
+
+_DUE = (
+    select_calls().where(call.c.judge_at <= bindparam("now")).order_by(*_AS_THEY_ARE_JUDGED).limit(bindparam("count"))
+)
 
 
 async def due_calls(conn: AsyncConnection, now: Instant, limit: int) -> list[CallRecord]:
@@ -179,7 +184,7 @@ class DueCall:
 _DUE_LANES = (
     select(call.c.key, call.c.lane, call.c.judge_at)
     .where(call.c.judge_at <= bindparam("now"))
-    .order_by(call.c.judge_at)
+    .order_by(*_AS_THEY_ARE_JUDGED)
     .limit(bindparam("count"))
 )
 
@@ -240,12 +245,13 @@ _OF_PARTY = (
     select_calls()
     .where(call.c.unknown_party.is_not(None), call.c.unknown_party == bindparam("party"))
     .order_by(call.c.started_at)
+    .limit(bindparam("count"))
 )
 
 
-async def calls_of_unknown_party(conn: AsyncConnection, party: str) -> list[CallRecord]:
+async def calls_of_unknown_party(conn: AsyncConnection, party: str, limit: int) -> list[CallRecord]:
     """The calls in which somebody took part whom no employee's settings named (D18), the oldest first."""
-    return [call_record(row) for row in await conn.execute(_OF_PARTY, {"party": party})]
+    return [call_record(row) for row in await conn.execute(_OF_PARTY, {"party": party, "count": limit})]
 
 
 async def unknown_parties(conn: AsyncConnection) -> list[str]:

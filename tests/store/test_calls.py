@@ -10,6 +10,7 @@ from bridge.store.calls import (
     calls_by_key,
     calls_of_unknown_party,
     due_calls,
+    due_lanes,
     keys_of,
     live_calls,
     next_due,
@@ -106,6 +107,18 @@ async def test_calls_are_due_when_they_have_settled_the_longest_due_first(store)
         assert await next_due(conn) == NOON + 8
 
 
+async def test_of_calls_that_are_due_at_one_moment_the_one_that_ended_first_comes_first(
+    store,
+):
+    at_once = [call_record(n, body=call(n, ended_at=NOON - n), judge_at=NOON) for n in range(1, 5)]
+    async with store.writing() as conn:
+        await save_calls(conn, at_once)
+        for many in (1, 3, 9):
+            expected = ["pbx/4", "pbx/3", "pbx/2", "pbx/1"][:many]
+            assert [due.key for due in await due_calls(conn, NOON, many)] == expected
+            assert [due.key for due in await due_lanes(conn, NOON, many)] == expected
+
+
 async def test_the_live_calls_of_a_source_are_those_that_have_not_ended(store):
     over = call_record(2, body=call(2, ended_at=NOON + 5))
     elsewhere = call_record(3, body=call(3, key="abc/3", source="abc"))
@@ -118,7 +131,8 @@ async def test_the_calls_of_an_extension_that_nobody_owned_are_found_when_it_is_
     async with store.writing() as conn:
         await save_calls(conn, [call_record(n, unknown_party="109") for n in (2, 1)])
         await save_calls(conn, [call_record(3, unknown_party="110"), call_record(4)])
-        assert [found.key for found in await calls_of_unknown_party(conn, "109")] == ["pbx/1", "pbx/2"]
+        assert [found.key for found in await calls_of_unknown_party(conn, "109", 9)] == ["pbx/1", "pbx/2"]
+        assert [found.key for found in await calls_of_unknown_party(conn, "109", 1)] == ["pbx/1"]
 
 
 async def test_everybody_whom_no_settings_named_is_listed_once(store):

@@ -155,6 +155,17 @@ async def test_when_the_extension_is_mapped_its_task_closes_and_its_calls_are_cr
     assert len([task for task in await office.tasks() if task.kind is TaskKind.SETTINGS]) == 1
 
 
+async def test_a_busy_extension_is_credited_some_calls_at_a_time_and_its_task_closes_with_the_last(office, monkeypatch):
+    monkeypatch.setattr("bridge.flow.staff_changes.AT_ONCE", 2)
+    calls = [talked(f"c{n}", NOON + n, employee="199", client_number=f"+44770090{n:04d}") for n in range(5)]
+    await office.settle(*calls)
+    await office.change_company(acme(Employee(id="nina", name="Nina New", extensions=("199",))))
+    assert [call.answered_by for call in await office.calls()] == ["nina"] * 5
+    assert [lead.owner_id for lead in await office.leads()] == ["nina"] * 5
+    (task,) = await office.tasks()
+    assert (task.status, "5 calls" in task.text) == (TaskStatus.DONE, True)
+
+
 async def test_an_internal_call_and_one_with_an_own_number_are_counted_and_nothing_else(office):
     own = [
         talked("c1", direction=Direction.INTERNAL, client_number="102"),

@@ -1,11 +1,18 @@
 """Nobody listened for a while: what the PBX wrote down meanwhile is told, and the rest is said to be unknown."""
 
 import asyncio
+from datetime import UTC
 
 import pytest
+from sqlalchemy import select
 
 from bridge.model.call import MissedReason, Outcome
 from bridge.model.crm import CaseStatus, TaskKind, TaskStatus
+from bridge.sources.gap import GapRepair
+from bridge.sources.record_settings import CallRecordSettings
+from bridge.store.errors import Superseded
+from bridge.store.holds import take_over
+from bridge.store.schema import listening
 from tests.flow.hand_clock import NOON
 from tests.sources.fake_asterisk import FakeAsterisk
 from tests.sources.spoken import answered, over, ringing, unanswered
@@ -252,3 +259,25 @@ async def test_without_a_place_nothing_is_read_and_nothing_invented(office, pbx)
         await heard(world, lambda calls: calls[KEY].body.ended)
         assert world.said("gap.found") == []
         assert await office.cases() == ()
+
+
+async def test_who_does_not_hold_the_line_any_more_does_not_note_how_far_he_listened(office, records):
+    async with office.store.writing() as conn:
+        former = await take_over(conn, "source pbx", "one", NOON)
+        now = await take_over(conn, "source pbx", "two", NOON + 1)
+    theirs, ours = repairing(office, records, former), repairing(office, records, now)
+    with pytest.raises(Superseded):
+        await theirs.listening_again()
+    await ours.listening_again()
+    with pytest.raises(Superseded):
+        await theirs.still_listening(NOON + 50)
+    async with office.store.reading() as conn:
+        assert (await conn.execute(select(listening.c.until))).scalars().all() == [office.clock.now()]
+
+
+def repairing(office, records, hold):
+    place = CallRecordSettings.model_validate(records.place())
+    told = {"source": "pbx", "trunks": (), "zone": UTC, "hold": hold, "store": office.store, "clock": office.clock}
+    return GapRepair(
+        place, **told, accept=office.intake.accept, waiting=frozenset, living=frozenset, linked=lambda call: call
+    )
