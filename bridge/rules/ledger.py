@@ -168,11 +168,6 @@ def links_of(effects: Iterable[Effect]) -> do.LogCall | None:
     return found
 
 
-def counters_of(effects: Iterable[Effect]) -> tuple[str, ...]:
-    """The names of the counters that go up by one."""
-    return tuple(effect.counter for effect in effects if isinstance(effect, do.CountOnly))
-
-
 def _with(records: tuple[R, ...], record: R) -> tuple[R, ...]:
     return records if any(known.id == record.id for known in records) else (*records, record)
 

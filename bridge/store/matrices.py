@@ -18,9 +18,3 @@ async def matrix_text(conn: AsyncConnection, version: str) -> str | None:
     """The scenarios of this version, as they were written; None if it never decided anything."""
     text: str | None = (await conn.execute(select(matrix.c.text).where(matrix.c.version == version))).scalar()
     return text
-
-
-async def matrix_versions(conn: AsyncConnection) -> list[tuple[str, Instant]]:
-    """Every version with the moment of its first use, the newest first."""
-    rows = await conn.execute(select(matrix.c.version, matrix.c.first_used_at).order_by(matrix.c.first_used_at.desc()))
-    return [(version, first_used_at) for version, first_used_at in rows]

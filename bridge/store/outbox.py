@@ -474,12 +474,6 @@ def _in(state: OutboxState) -> ColumnElement[bool]:
             return outbox.c.state == literally(state.value)
 
 
-async def outbox_item(conn: AsyncConnection, item_id: int) -> OutboxItem | None:
-    """The item with this id."""
-    row = (await conn.execute(_SEEN.where(outbox.c.id == item_id))).first()
-    return None if row is None else _seen(row)
-
-
 def _seen(row: Sequence[Any]) -> OutboxItem:
     id_, key, system, effect, state, attempts, unknown, created_at, finished_at, next_at, held_by, problem, body = row
     waiting = state == OutboxState.WAITING

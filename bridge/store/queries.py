@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, bindparam, func, literal, or_, select, union_all
+from sqlalchemy import Select, bindparam, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -314,11 +314,3 @@ async def counters(conn: AsyncConnection, *, since_day: str = "") -> dict[tuple[
     """What was only counted (blocked and internal calls), by (name, day as `2026-11-22`), from that day on."""
     rows = await conn.execute(select(counter.c.name, counter.c.day, counter.c.value).where(counter.c.day >= since_day))
     return {(name, day): value for name, day, value in rows}
-
-
-async def calls_by_outcome(conn: AsyncConnection, since: Instant) -> dict[str | None, int]:
-    """How many visible calls began since then, by outcome; None: they go on."""
-    rows = await conn.execute(
-        select(call.c.outcome, func.count()).where(call.c.listed, call.c.started_at >= since).group_by(call.c.outcome)
-    )
-    return dict(rows.all())

@@ -21,7 +21,7 @@ from bridge.model.effects import (
     RepeatCase,
     RepeatTask,
 )
-from bridge.rules.ledger import apply, apply_all, changes, counters_of, links_of, notes_of
+from bridge.rules.ledger import apply, apply_all, changes, links_of, notes_of
 from tests.builders import MORNING, NEW, OPEN_LEAD, RECORDING, client, contact, deal, lead
 
 ORGANISATION = Organisation(id="org-1", name="Nowak Ltd", owner_id="eva")
@@ -192,11 +192,10 @@ def test_a_note_is_known_by_its_key():
     )
 
 
-def test_the_last_link_of_a_call_counts_and_counters_are_named():
+def test_the_last_link_of_a_call_counts():
     first, second = LogCall(call_id="c", contact_id="contact-1"), LogCall(call_id="c", lead_id="lead-1")
     assert links_of([first, second, CountOnly(counter="x")]) is second
     assert links_of([]) is None
-    assert counters_of([CountOnly(counter="x"), first]) == ("x",)
 
 
 def test_ids_that_derive_from_one_fact_are_the_same_and_from_two_facts_are_not():

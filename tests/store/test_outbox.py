@@ -13,7 +13,7 @@ from bridge.store.outbox import (
     enqueue,
     forget_delivered,
     next_moment,
-    outbox_item,
+    outbox_items,
     replay_dead,
     settle,
 )
@@ -134,8 +134,7 @@ async def test_what_no_version_of_ours_can_read_comes_with_its_problem(store):
     assert item.outgoing is None
     assert "cannot be read" in (item.problem or "")
     async with store.reading() as conn:
-        seen = await outbox_item(conn, item.id)
-        assert await outbox_item(conn, 999) is None
+        (seen,) = (await outbox_items(conn)).items
     assert (seen.state, seen.outgoing) == (OutboxState.WAITING, None)
 
 

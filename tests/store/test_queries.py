@@ -15,7 +15,6 @@ from bridge.store.journal import append, entries, fail, pending, put_in_quaranti
 from bridge.store.queries import (
     Responsible,
     Via,
-    calls_by_outcome,
     case_by_id,
     deal_by_id,
     organisation_by_id,
@@ -36,7 +35,6 @@ from tests.store.builders import (
     BELLA,
     CARLA,
     NOON,
-    call,
     call_record,
     case,
     contact,
@@ -154,7 +152,6 @@ async def test_calls_are_found_by_client_outcome_employee_and_lead_but_unlisted_
         assert await keys(employee="jan") == ["pbx/1"]
         assert await keys(employee="eve") == ["pbx/1"]
         assert await keys(lead_id="lead1") == ["pbx/2"]
-        assert await calls_by_outcome(conn, NOON + 2) == {"missed": 2}
 
 
 async def test_each_call_on_a_page_comes_whole(store):
@@ -271,9 +268,3 @@ async def test_the_gauges_count_what_waits(store):
     assert found.oldest_pending_at == NOON + 2
     assert found.bytes_used > 0
     assert (found.bytes_journal > 0) is store.place.embedded
-
-
-async def test_the_page_of_a_live_call_has_no_outcome(store):
-    async with store.writing() as conn:
-        await save_calls(conn, [call_record(1, body=call(1))])
-        assert await calls_by_outcome(conn, NOON) == {None: 1}

@@ -1,4 +1,4 @@
-from bridge.store.matrices import keep_matrix, matrix_text, matrix_versions
+from bridge.store.matrices import keep_matrix, matrix_text
 from bridge.store.tokens import add_token, api_tokens, find_token, note_use, revoke_token
 from tests.store.builders import NOON
 
@@ -32,4 +32,3 @@ async def test_the_scenarios_that_decided_something_are_kept_for_ever(store):
         await keep_matrix(conn, "v2", "rows = 2", NOON + 2)
         assert await matrix_text(conn, "v1") == "rows = 1"
         assert await matrix_text(conn, "v3") is None
-        assert await matrix_versions(conn) == [("v2", NOON + 2), ("v1", NOON)]
