@@ -1,5 +1,6 @@
 """Stores with our tables, for tests: a copy of one that was made once costs a hundredth of making it."""
 
+import atexit
 import shutil
 import tempfile
 from functools import cache
@@ -14,6 +15,7 @@ from bridge.store.place import place_of
 @cache
 def _made_once() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="bridge-store-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     engine = create_engine(f"sqlite:///{folder}/bridge.db")
     with engine.connect() as conn:
         conn.exec_driver_sql("PRAGMA journal_mode=WAL")

@@ -52,9 +52,13 @@ class Guard:
                 if told_by != node:
                     hear(News(channel))
 
-            async with asyncio.timeout(ANSWER_SECONDS):
-                for news in News:
-                    await connection.add_listener(news.value, heard)
+            try:
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    for news in News:
+                        await connection.add_listener(news.value, heard)
+            except BaseException:
+                connection.terminate()
+                raise
         return cls(store, connection)
 
     async def beat(self, wanted: Collection[str]) -> frozenset[str]:

@@ -17,27 +17,27 @@ LATER = 7200.0
 PIECE = 3
 
 
-def facts_of(trace: Trace) -> list[CallSeen]:
-    """What the switchboard tells, all of it come at the same time, as after an outage."""
+Calls = list[list[CallSeen]]
+
+
+def facts_of(trace: Trace) -> Calls:
+    """What the switchboard tells, all of it come at the same time, as after an outage.
+
+    One list; but two calls of one client come one after the other, a list for each call: what the second one means
+    depends, rightly, on what the first one was.
+    """
     told = play(trace)
     come = max((fact.occurred_at for fact in told), default=trace.t0)
-    return [replace(fact, received_at=come) for fact in told]
+    facts = [replace(fact, received_at=come) for fact in told]
+    if not _called_twice(facts):
+        return [facts] if facts else []
+    return [[fact for fact in facts if fact.call_key == key] for key in dict.fromkeys(f.call_key for f in facts)]
 
 
-def disordered(facts: Sequence[CallSeen], seed: int) -> list[CallSeen]:
-    """Every fact twice, in an order of chance.
-
-    Two calls of one client come one after the other: what the second means depends, rightly, on what the first was.
-    """
+def disordered(calls: Calls, seed: int) -> Calls:
+    """Every fact twice, in an order of chance."""
     chance = Random(seed)  # noqa: S311 - not a secret
-    if _called_twice(facts):
-        calls = [[fact for fact in facts if fact.call_key == key] for key in dict.fromkeys(f.call_key for f in facts)]
-    else:
-        calls = [list(facts)]
-    order = [each * 2 for each in calls]
-    for each in order:
-        chance.shuffle(each)
-    return [fact for each in order for fact in each]
+    return [chance.sample(facts * 2, 2 * len(facts)) for facts in calls]
 
 
 def _called_twice(facts: Sequence[CallSeen]) -> bool:
@@ -46,13 +46,15 @@ def _called_twice(facts: Sequence[CallSeen]) -> bool:
     return len(calls) > len({number for number, _ in calls})
 
 
-async def records_of(facts: Sequence[CallSeen]) -> dict:
+async def records_of(calls: Calls) -> dict:
     """What is made of them; handled after every third, so that some are late for the batch of the others."""
-    clock = HandClock(max(fact.received_at for fact in facts))
+    clock = HandClock(max(fact.received_at for facts in calls for fact in facts))
     with tempfile.TemporaryDirectory() as folder:
         async with open_office(Path(folder), acme(), clock) as office:
-            for start in range(0, len(facts), PIECE):
-                await office.store_facts(*facts[start : start + PIECE])
-                await office.work()
+            for facts in calls:
+                for start in range(0, len(facts), PIECE):
+                    await office.store_facts(*facts[start : start + PIECE])
+                    await office.work()
+                await office.pass_by(office.company.policy.settle)
             await office.pass_by(LATER)
             return gist(await office.everything()) | {"counters": await office.counters()}

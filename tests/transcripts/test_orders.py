@@ -13,7 +13,7 @@ SOME = TRACES[3::12]
 
 @pytest.mark.parametrize("folder", SOME, ids=name)
 async def test_the_facts_of_real_calls_in_any_order_and_twice_lead_to_the_same_records(folder: Path):
-    facts = facts_of(read_trace(folder))
-    if not facts:
+    calls = facts_of(read_trace(folder))
+    if not calls:
         pytest.skip("nothing is told of it")
-    assert await records_of(disordered(facts, seed=1)) == await records_of(facts)
+    assert await records_of(disordered(calls, seed=1)) == await records_of(calls)
