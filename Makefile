@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test cover check lab page unit faults endurance bench clean
+.PHONY: run test cover check lab page unit faults bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
 	$(BIN)/bridge run --config config/demo.toml --simulate day
@@ -34,16 +34,8 @@ unit: $(VENV)/.dev          ## the shipped unit under a real systemd (needs root
 	command -v systemd-nspawn >/dev/null || { apt-get update && apt-get install -y --no-install-recommends systemd systemd-container; } >/dev/null
 	$(BIN)/pytest -p no:cacheprovider --timeout 180 tests/lab/unit_under_systemd.py
 
-FAULTS := tests/faults/disk_fills.py tests/faults/strangers_flood.py tests/faults/folder_is_read_only.py \
-  tests/faults/clock_jumps.py tests/faults/crm_fails.py tests/faults/moves.py tests/faults/database_goes_away.py \
-  tests/faults/line_moves.py tests/faults/node_dies_at_any_step.py tests/faults/bridge_is_killed.py \
-  tests/faults/nodes_fail.py tests/faults/model_at_length.py
-
-faults: $(VENV)/.dev        ## kill -9, cut networks, full disks and other harm, for some ten minutes (needs root)
-	$(BIN)/pytest -p no:cacheprovider --timeout 600 $(FAULTS)
-
-endurance: $(VENV)/.dev     ## the same at length, for an hour on a slow machine: two hundred deaths, any order, three nodes
-	$(BIN)/pytest -p no:cacheprovider --timeout 1800 tests/faults/*.py
+faults: $(VENV)/.dev        ## kill -9, cut networks, full disks and other harm, for some fifteen minutes (needs root)
+	$(BIN)/pytest -p no:cacheprovider --timeout 900 tests/faults/*.py
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py

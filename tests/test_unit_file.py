@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.app import GRACE_SECONDS
+from bridge.app.daemon import GRACE_SECONDS
 
 ROOT = Path(__file__).parents[1]
 UNIT = ROOT / "systemd" / "bridge.service"

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bridge import __version__
-from bridge.app import StartRefused
+from bridge.app.refused import StartRefused
 from bridge.cli import blocks, calls, daemon, replay, tokens
 from bridge.cli.frame import WANTING, fail, json_is_asked, misuse, out
 from bridge.store.errors import StoreError

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from bridge.app import simulated_company, simulated_hook
+from bridge.app.simulation import simulated_company, simulated_hook
 from bridge.cli.frame import (
     DEFAULT_PATH,
     AsJson,

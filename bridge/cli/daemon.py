@@ -10,7 +10,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.text import Text
 
 from bridge import log
-from bridge.app import run_daemon, try_connections, try_store
+from bridge.app.daemon import run_daemon
+from bridge.app.trials import try_connections, try_store
 from bridge.cli.frame import (
     DEFAULT_PATH,
     WANTING,

@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 from rich.text import Text
 
-from bridge.app import replay_beside
+from bridge.app.daemon import replay_beside
 from bridge.cli.frame import (
     DEFAULT_PATH,
     WANTING,

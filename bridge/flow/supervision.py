@@ -16,6 +16,10 @@ LONGEST_PAUSE = 60.0
 """Seconds between a part's failure and its next beginning; also how long it must have worked to be thought healthy."""
 
 
+Begin = Callable[[str, Callable[[], Awaitable[None]]], asyncio.Task[None]]
+"""Begins this work, under this name, and keeps it."""
+
+
 async def keep(
     name: str, work: Callable[[], Awaitable[None]], *, clock: Clock, tally: Tally, stopping: asyncio.Event
 ) -> None:
@@ -32,7 +36,9 @@ async def keep(
             await work()
         except StoreCorrupt:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ExceptionGroup) and error.subgroup(StoreCorrupt) is not None:
+                raise
             log.exception("task.broken", task=name, again_in=pause)
         else:
             return

@@ -12,7 +12,7 @@ from time import monotonic
 
 import pytest
 
-from bridge.app import GRACE_SECONDS
+from bridge.app.daemon import GRACE_SECONDS
 from bridge.flow.identity import lane_of_event
 from bridge.store.engine import Store
 from bridge.store.journal import NewEntry, append

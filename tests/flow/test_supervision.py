@@ -57,12 +57,15 @@ async def test_work_that_is_done_is_not_begun_again(lines):
     assert (begun, tally.restarts) == ([0], 0)
 
 
-async def test_a_damaged_store_is_nobodys_to_work_on(lines):
+@pytest.mark.parametrize(
+    "error", [StoreCorrupt("it is"), ExceptionGroup("tasks", [ValueError(), ExceptionGroup("more", [StoreCorrupt()])])]
+)
+async def test_a_damaged_store_is_nobodys_to_work_on_however_many_tasks_the_work_has(lines, error):
     clock = HandClock()
-    with pytest.raises(StoreCorrupt):
+    with pytest.raises(type(error)):
         await keep(
             "work",
-            Work(clock, breaks=1, error=StoreCorrupt("it is")),
+            Work(clock, breaks=1, error=error),
             clock=clock,
             tally=Tally(),
             stopping=asyncio.Event(),

@@ -1,7 +1,6 @@
-"""The wiring: the only file that knows every part. It starts them, reloads them and stops them in the right order."""
+"""The daemon: starts every part, reloads them and stops them in the right order."""
 
 import asyncio
-import contextlib
 import faulthandler
 import gc
 import os
@@ -10,25 +9,26 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from random import SystemRandom  # noqa: TID251 # here chance enters
 from typing import assert_never
-from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
 
 from bridge import __version__
+from bridge.app.configured import lines_of, system_of, webhooks_of
+from bridge.app.lines import STOP_SECONDS as LINES_SECONDS
+from bridge.app.lines import Lines
+from bridge.app.refused import StartRefused
+from bridge.app.remote import RemoteCrm
+from bridge.app.session_key import session_key
+from bridge.app.simulation import in_url, simulated_company, simulated_hook
 from bridge.config import Configuration, ConfigurationError, Problem, environment, load_everything
-from bridge.crm.http import HttpCrmAdapter, try_http_crm
-from bridge.crm.settings import HttpCrm
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores
 from bridge.flow.clock import Clock
-from bridge.flow.delivery import Delivery
 from bridge.flow.holding import Holds
 from bridge.flow.intake import Intake, Stopping
 from bridge.flow.lanes import Lanes
@@ -37,53 +37,36 @@ from bridge.flow.replay import Replay
 from bridge.flow.supervision import keep
 from bridge.flow.systemd import Systemd
 from bridge.flow.tally import Tally
-from bridge.flow.trial import Trial
 from bridge.flow.watchdog import watch
 from bridge.rules.matrix import version_of
 from bridge.rules.rows import Matrix
-from bridge.sources.ami import AmiLine
-from bridge.sources.ami_settings import AmiSettings
-from bridge.sources.ami_trial import try_asterisk
-from bridge.sources.http import WebhookReceiver, WebhookSettings, read_again
+from bridge.sources.http import WebhookReceiver, read_again
 from bridge.sources.simulator import PushRefused, push_all
-from bridge.store.calls import live_calls
 from bridge.store.engine import CLOSE_SECONDS, Store
 from bridge.store.errors import StoreError
-from bridge.store.holds import Hold, News
-from bridge.store.journal import anything_pending
+from bridge.store.holds import News
 from bridge.store.migrate import migrate, schema_state
 from bridge.store.revision import SchemaState
 from bridge.web.app import LAST_ANSWERS_SECONDS, make_app, make_runner
 from bridge.web.door import BACKLOG, MOST_CONNECTIONS, Door
-from bridge.web.services import Services, SourceStatus, Status, SystemStatus
+from bridge.web.services import Services, SourceStatus, Status
 from bridge.wire.problems import Problem as Refusal
-from bridge.wire.simulation import SimulatedCompany, simulated_call
+from bridge.wire.simulation import simulated_call
 
 log = structlog.get_logger()
 
-LINES_SECONDS = 6.0
-"""How long PBX lines may take at a stop to hand over the calls that they have just seen."""
 FLOW_SECONDS = 9.0
 """How long the batch in hand and the last commit may take; what is left stays in the journal."""
 GUARD_SECONDS = 1.0
 """How long it may take to give what we hold to the other nodes; else the server takes it back."""
 GRACE_SECONDS = LINES_SECONDS + FLOW_SECONDS + GUARD_SECONDS + LAST_ANSWERS_SECONDS + CLOSE_SECONDS
 """How long a stop takes at most, all in all. The unit's TimeoutStopSec is longer (a test compares)."""
-JOURNAL_PAUSE_SECONDS = 0.05
-"""How often we look whether the journal's rest is handled, before a line is held."""
 FIXED = ("store_url", "data_dir", "web", "public_url")
 """What a reload does not change."""
 COMPARED = (*FIXED, "name", "company", "sources", "crm")
 """What a reload tells of, if it is different from before."""
 OTHER_FILES = 200
 """Files and connections of our own: the store, the lines to PBXs."""
-KEY_FILE = "session.key"
-KEY_BYTES = 32
-KEY_MODE = 0o600
-
-
-class StartRefused(Exception):  # noqa: N818  # style: an exception is named for what happened
-    """The daemon cannot start; the message says what to do."""
 
 
 def run_daemon(configuration: Configuration, matrix: Matrix, *, simulate: str | None = None) -> None:
@@ -132,25 +115,6 @@ async def _daemon(configuration: Configuration, matrix: Matrix, simulate: str | 
         await store.close()
 
 
-@dataclass(slots=True)
-class _HeldLine:
-    """A line that is to be held: what it is made of, and the task that holds it. `line` None: another node holds it."""
-
-    settings: AmiSettings
-    task: asyncio.Task[None] | None = None
-    line: AmiLine | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _HeldCrm:
-    """A remote CRM that is told: what it was made of, and the task that tells it."""
-
-    delivery: Delivery
-    adapter: HttpCrmAdapter
-    settings: HttpCrm
-    task: asyncio.Task[None]
-
-
 class Daemon:
     """Every part of one running bridge."""
 
@@ -164,6 +128,7 @@ class Daemon:
         self._bulletin = Bulletin()
         company, system = configuration.company, system_of(configuration)
         node = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._crm = RemoteCrm(store, self._clock, self._tally, node=node, begin=self._begin)
         self._holds = Holds(store, self._clock, node, heard=self._hear)
         self._lanes = Lanes(
             store,
@@ -175,23 +140,21 @@ class Daemon:
             tally=self._tally,
             node=node,
             system=system,
-            deliver=self._wake_delivery,
+            deliver=self._crm.wake,
         )
         self._chores = Chores(
             store, self._clock, company, bulletin=self._bulletin, wake=self._lanes.wake, system=system
         )
         self._intake = Intake(store, company, self._tally, self._lanes.wake, clock=self._clock, node=node)
-        self._receiver = WebhookReceiver(_webhooks(configuration), intake=self._intake, clock=self._clock)
+        self._receiver = WebhookReceiver(webhooks_of(configuration), intake=self._intake, clock=self._clock)
         self._replay = Replay(
             store,
             self._clock,
-            read=lambda body, now: read_again(_webhooks(self._configuration), body, now),
+            read=lambda body, now: read_again(webhooks_of(self._configuration), body, now),
             country=lambda: self._configuration.company.country,
             wake=self._wake_everybody,
         )
-        self._lines: dict[str, _HeldLine] = {}
-        self._crm: _HeldCrm | None = None
-        self._node = node
+        self._lines = Lines(store, self._clock, intake=self._intake, holds=self._holds, begin=self._begin)
         self._refused_reload: str | None = None
         self._stopping = asyncio.Event()
         self._reloads = reloads
@@ -206,15 +169,14 @@ class Daemon:
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 flow = [
-                    self._tasks.create_task(self._kept("intake", self._intake.work), name="intake"),
-                    self._tasks.create_task(self._kept("lanes", self._lanes.work), name="lanes"),
-                    self._tasks.create_task(self._kept("chores", self._do_chores), name="chores"),
+                    self._begin("intake", self._intake.work),
+                    self._begin("lanes", self._lanes.work),
+                    self._begin("chores", self._do_chores),
                 ]
-                guard = self._tasks.create_task(self._kept("guard", self._holds.work))
-                beside = [self._tasks.create_task(self._kept("reloads", self._reload_when_asked))]
+                guard = self._begin("guard", self._holds.work)
+                beside = [self._begin("reloads", self._reload_when_asked)]
                 try:
-                    await self._hold_lines()
-                    await self._hold_crm()
+                    await self._connect()
                     await self._open_the_door(runner)
                     _let_what_is_there_stay()
                     self._systemd.ready(self._state())
@@ -250,13 +212,14 @@ class Daemon:
             replay=self._replay,
             reload=self._reloads.asked,
             settings=settings,
-            session_key=_session_key(self._configuration.data_dir),
+            session_key=session_key(self._configuration.data_dir),
             version=__version__,
             public_url=self._configuration.public_url,
         )
 
-    async def _kept(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        await keep(name, work, clock=self._clock, tally=self._tally, stopping=self._stopping)
+    def _begin(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        kept = keep(name, work, clock=self._clock, tally=self._tally, stopping=self._stopping)
+        return self._tasks.create_task(kept, name=name)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -271,7 +234,7 @@ class Daemon:
             raise StartRefused(f"[web] listen = {settings.listen!r}: {error.strerror}; choose another") from error
         host, port = runner.addresses[0][:2]  # the port that 0 has become
         sources = len(self._configuration.sources)
-        log.info("bridge.started", version=__version__, listen=f"{_in_url(host)}:{port}", sources=sources)
+        log.info("bridge.started", version=__version__, listen=f"{in_url(host)}:{port}", sources=sources)
 
     async def _reload_when_asked(self) -> None:
         """One reload after the other, for as long as we run; a stop ends one that waits for the files or for a PBX."""
@@ -316,8 +279,7 @@ class Daemon:
         log.info("configuration.reloaded", scenarios=matrix.version, changed=changed, asked_by=list(askers))
         if fixed:
             log.warning("configuration.needs_restart", keys=fixed)
-        await self._hold_lines()
-        await self._hold_crm()
+        await self._connect()
         return Reloaded(scenarios=matrix.version, changed=tuple(changed), needs_restart=tuple(fixed))
 
     def _put_in_force(self, configuration: Configuration, matrix: Matrix, scenarios: str) -> None:
@@ -327,7 +289,7 @@ class Daemon:
         system = system_of(configuration)
         self._lanes.use(configuration.company, matrix, scenarios, system=system)
         self._chores.use(configuration.company, system=system)
-        self._receiver.configure(_webhooks(configuration))
+        self._receiver.configure(webhooks_of(configuration))
 
     def _refused(self, error: Exception, problems: Sequence[Refusal], askers: Sequence[str]) -> ReloadRefused:
         told = str(error) if isinstance(error, ConfigurationError) else problems[0].message
@@ -341,40 +303,11 @@ class Daemon:
             return "works, but the newest configuration was refused: see the journal"
         return f"works, {len(self._configuration.sources)} sources, scenarios {self._matrix.version}"
 
-    async def _hold_lines(self) -> None:
-        """Hold a line to every configured PBX; those that did not change are left alone."""
-        wanted = {source.id: source for source in self._configuration.sources if isinstance(source, AmiSettings)}
-        for source_id, held in list(self._lines.items()):
-            if wanted.get(source_id) != held.settings:
-                del self._lines[source_id]
-                await _ended([held])
-        for source_id, settings in wanted.items():
-            if source_id not in self._lines:
-                held = self._lines[source_id] = _HeldLine(settings)
-                hold = partial(self._holds.during, f"source {source_id}", partial(self._hold, held))
-                held.task = self._tasks.create_task(self._kept(f"ami {source_id}", hold))
-
-    async def _hold(self, held: _HeldLine, hold: Hold | None) -> None:
-        """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice.
-
-        The line is a new one each time: while another node held it, what the last one knew has become old.
-        """
-        source_id = held.settings.id
-        accept = partial(self._intake.accept, hold=hold)
-        zone = ZoneInfo(self._configuration.company.timezone)
-        chance = SystemRandom().random
-        line = AmiLine(held.settings, self._clock, chance, accept, store=self._store, hold=hold, zone=zone)
-        while True:
-            async with self._store.reading() as conn:
-                if not await anything_pending(conn, source_id):
-                    line.resume([record.body for record in await live_calls(conn, source_id)])
-                    break
-            await self._clock.sleep(JOURNAL_PAUSE_SECONDS)
-        held.line = line
-        try:
-            await line.run()
-        finally:
-            held.line = None
+    async def _connect(self) -> None:
+        """Hold a line to every configured PBX and tell the configured CRM; what did not change is left alone."""
+        configuration = self._configuration
+        await self._lines.use(lines_of(configuration), configuration.company.timezone)
+        await self._crm.use(configuration)
 
     async def _do_chores(self) -> None:
         await self._holds.during("chores", lambda _hold: self._chores.work())
@@ -389,44 +322,9 @@ class Daemon:
             case _:
                 assert_never(news)
 
-    async def _hold_crm(self) -> None:
-        """Tell the configured remote CRM, if there is one; one that did not change is left alone."""
-        wanted, held = self._configuration.crm, self._crm
-        if held is not None and wanted != held.settings:
-            await self._let_crm_go(held)
-            self._crm = held = None
-        if isinstance(wanted, HttpCrm) and held is None:
-            adapter = HttpCrmAdapter(wanted, self._clock)
-            delivery = Delivery(
-                self._store,
-                self._clock,
-                adapter,
-                wanted.limits,
-                system=wanted.kind,
-                holder=self._node,
-                chance=SystemRandom().random,
-                tally=self._tally,
-            )
-            task = self._tasks.create_task(self._kept("delivery", delivery.work))
-            self._crm = _HeldCrm(delivery=delivery, adapter=adapter, settings=wanted, task=task)
-
-    async def _let_crm_go(self, held: _HeldCrm) -> None:
-        """Let it finish what it has begun; what takes longer than the grace time is looked at the next time."""
-        held.delivery.close()
-        _, late = await asyncio.wait((held.task,), timeout=FLOW_SECONDS)
-        if late:
-            log.warning("bridge.stopped_late", task="delivery")
-            held.task.cancel()
-            await asyncio.wait((held.task,))
-        await held.adapter.close()
-
-    def _wake_delivery(self) -> None:
-        if self._crm is not None:
-            self._crm.delivery.wake()
-
     def _wake_everybody(self) -> None:
         self._lanes.wake()
-        self._wake_delivery()
+        self._crm.wake()
 
     async def _drain(self, runner: web.AppRunner, flow: Sequence[asyncio.Task[None]]) -> None:
         """Take nothing more, store what came, finish the batch in hand; the journal keeps the rest."""
@@ -436,14 +334,13 @@ class Daemon:
         self._reloads.close()
         for site in list(runner.sites):
             await site.stop()
-        await _ended(self._lines.values())
+        await self._lines.end()
         self._intake.close()
         self._lanes.close()
         self._chores.close()
         self._holds.ask_no_more()
         async with asyncio.TaskGroup() as leaving:
-            if self._crm is not None:
-                leaving.create_task(self._let_crm_go(self._crm))
+            leaving.create_task(self._crm.end())
             _, late = await asyncio.wait(flow, timeout=FLOW_SECONDS)
             for task in late:
                 log.warning("bridge.stopped_late", task=task.get_name())
@@ -469,22 +366,9 @@ class Daemon:
             log.warning("simulation.refused", problem=str(refused))
 
     def _status(self) -> Status:
-        hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in _webhooks(self._configuration)]
-        embedded = self._store.place.embedded
-        lines = [
-            _line_status(held, ours=embedded or self._holds.has(f"source {id_}")) for id_, held in self._lines.items()
-        ]
-        systems = () if self._crm is None else (_system_status(self._crm),)
-        return Status(sources=(*lines, *hooks), systems=systems, refused_reload=self._refused_reload)
-
-
-async def _ended(lines: Iterable[_HeldLine]) -> None:
-    """Let these lines go, and wait until they have."""
-    tasks = [held.task for held in lines if held.task is not None]
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=LINES_SECONDS)
+        hooks = [SourceStatus(id=hook.id, kind="webhook", state="waiting") for hook in webhooks_of(self._configuration)]
+        sources = (*self._lines.status(), *hooks)
+        return Status(sources=sources, systems=self._crm.status(), refused_reload=self._refused_reload)
 
 
 def _different(names: Sequence[str], before: Configuration, after: Configuration) -> list[str]:
@@ -496,73 +380,14 @@ def _as_refusal(problem: Problem) -> Refusal:
     return Refusal(path=f"{problem.file}:{problem.line}: {problem.key}", message=f"{told}{problem.remedy}")
 
 
-def _line_status(held: _HeldLine, *, ours: bool) -> SourceStatus:
-    if held.line is None:
-        return SourceStatus(id=held.settings.id, kind="ami", state="starting" if ours else "standby")
-    line = held.line.status
-    connected = line.connected_since is not None
-    return SourceStatus(
-        id=held.settings.id,
-        kind="ami",
-        state="connected" if connected else "lost",
-        good=connected,
-        since=line.connected_since,
-        problem=line.problem,
-    )
-
-
-def _system_status(held: _HeldCrm) -> SystemStatus:
-    status = held.delivery.status
-    return SystemStatus(
-        id=status.system,
-        breaker=status.breaker.value,
-        since=status.since,
-        problem=status.problem,
-        paused_until=status.paused_until,
-        under_way=status.under_way,
-        alarm_age=held.settings.alarm_age_seconds,
-        alarm_size=held.settings.alarm_size,
-    )
-
-
-def system_of(configuration: Configuration) -> str | None:
-    """The remote system that is told of every effect; None: there is none."""
-    crm = configuration.crm
-    return crm.kind if isinstance(crm, HttpCrm) else None
-
-
 def replay_beside(configuration: Configuration, store: Store) -> Replay:
     """For a command: a running daemon looks by itself what there is to handle again."""
     return Replay(
         store,
         Clock(),
-        read=lambda body, now: read_again(_webhooks(configuration), body, now),
+        read=lambda body, now: read_again(webhooks_of(configuration), body, now),
         country=lambda: configuration.company.country,
     )
-
-
-def _webhooks(configuration: Configuration) -> list[WebhookSettings]:
-    return [source for source in configuration.sources if isinstance(source, WebhookSettings)]
-
-
-def _session_key(data_dir: Path) -> bytes:
-    """The key that signs the page's cookies; made once, so that a restart asks nobody for his token again."""
-    path = data_dir / KEY_FILE
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o750)  # nothing else is in it when the store is a server
-        with contextlib.suppress(FileNotFoundError):
-            path.chmod(KEY_MODE)  # also of one that came back from a backup
-            key = path.read_bytes()
-            if len(key) == KEY_BYTES:
-                return key
-        key = secrets.token_bytes(KEY_BYTES)
-        path.touch(mode=KEY_MODE)
-        path.write_bytes(key)
-    except OSError as error:
-        raise StartRefused(
-            f"{path}: {error.strerror}; make room, or give this user the right to write there"
-        ) from error
-    return key
 
 
 def _text_of(matrix: Matrix, path: Path) -> str:
@@ -595,55 +420,3 @@ def _let_what_is_there_stay() -> None:
     """  # noqa: D205
     gc.collect()
     gc.freeze()
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def simulated_hook(configuration: Configuration) -> tuple[str, str | None] | None:
-    """Address and token of the first generic webhook, as somebody on this machine reaches it; None: there is none."""
-    for hook in _webhooks(configuration):
-        if hook.dialect == "generic":
-            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(configuration.web.host, configuration.web.host)  # noqa: S104
-            token = hook.token.get_secret_value() if hook.token else None
-            return f"http://{_in_url(host)}:{configuration.web.port}/hooks/{hook.id}", token
-    return None
-
-
-def simulated_company(configuration: Configuration) -> SimulatedCompany:
-    """Whom the simulated world calls: the configured lines and extensions, as far as there are any."""
-    company, usual = configuration.company, SimulatedCompany()
-    extensions = tuple(ext for employee in company.employees.values() for ext in employee.extensions)
-    return SimulatedCompany(
-        lines=tuple(company.lines) or usual.lines,
-        extensions=extensions or usual.extensions,
-        blocked=tuple(sorted(company.blocked)),
-    )
-
-
-async def try_connections(configuration: Configuration) -> dict[str, Trial]:
-    """Log in to every source that we call and to the CRM, and name those that call us; by source id, or `crm`."""
-    found = {}
-    for source in configuration.sources:
-        if isinstance(source, AmiSettings):
-            found[source.id] = await try_asterisk(source, Clock(), ZoneInfo(configuration.company.timezone))
-        else:
-            found[source.id] = Trial(good=True, detail=f"pushes to /hooks/{source.id}; nothing to try from here")
-    if isinstance(configuration.crm, HttpCrm):
-        found["crm"] = await try_http_crm(configuration.crm, Clock())
-    return found
-
-
-async def try_store(configuration: Configuration) -> Trial:
-    """Whether a daemon of this version could work on the store."""
-    try:
-        state = await schema_state(configuration.store_url, configuration.data_dir)
-        if state is SchemaState.EMPTY:
-            return Trial(good=True, detail="it is empty; a start makes the tables")
-        if state is SchemaState.OUTDATED:
-            return Trial(good=True, detail="an older version wrote it; a start brings its tables to this version")
-        await (await Store.open(configuration.store_url, data_dir=configuration.data_dir, alone=False)).close()
-    except StoreError as error:
-        return Trial(good=False, detail=str(error))
-    return Trial(good=True, detail="its tables are of this version")
