@@ -141,7 +141,9 @@ class Lanes:
                 continue
             finally:
                 self._turning = False
-            self._outage.ends()
+            if self._outage.lost:
+                self._outage.ends()
+                self._bulletin.miss()  # a batch that broke at its commit may have been committed
             if not more and not self._closed:
                 if self._claim.entries or self._claim.due:
                     await self._clock.sleep(PACE_SECONDS)

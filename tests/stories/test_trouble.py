@@ -7,6 +7,7 @@ import pytest
 import structlog
 from sqlalchemy import text, update
 
+from bridge.flow.bulletin import Topic
 from bridge.flow.supervision import keep
 from bridge.model.call import Outcome
 from bridge.store.errors import StoreUnavailable
@@ -178,7 +179,7 @@ async def test_the_lanes_wait_out_a_full_disk_and_say_so_once(office):
     async def judged():
         return len(await office.leads()) == 1
 
-    with structlog.testing.capture_logs() as lines:
+    with structlog.testing.capture_logs() as lines, office.bulletin.listening() as listener:
         async with at_work(office):
             await until(lost)
             for _ in range(20):
@@ -187,6 +188,7 @@ async def test_the_lanes_wait_out_a_full_disk_and_say_so_once(office):
             await until(judged)
     told = [line["event"] for line in lines if line["event"].startswith("store.")]
     assert told == ["store.lost", "store.recovered"]
+    assert (await listener.next()).topic is Topic.RESYNC, "what became of the commit that broke nobody knows"
 
 
 async def test_calls_that_were_due_while_the_bridge_was_down_are_judged_when_it_is_up_again(office):
