@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# Programs that the tests start over and over are compiled once, whatever the surroundings prefer.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: run test cover check lab page unit faults bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls

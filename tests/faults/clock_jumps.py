@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.daemon.process import SETTINGS, Bridge, ended
 from tests.daemon.test_hardship import until_handled
-from tests.faults.load import settled
+from tests.faults.load import asking_file, settled
 
 PROGRAM = """#!{python}
 import sys, time
@@ -52,7 +52,7 @@ def test_an_hour_to_and_fro_judges_every_call_once_and_forgets_none(tmp_path, mo
             bridge.kill()  # and the next life begins with another time than the last one had
             set_clock(ahead, -jump)
             bridge.start()
-    found = settled(bridge)
+    found = settled(asking_file(bridge))
     bridge.stop()
     assert len(found["calls"]) == len(found["cases"]) == len(found["leads"]) == len(found["tasks"]) == len(JUMPS)
     assert len([line for line in bridge.log if line["event"] == "call.decided"]) == len(JUMPS)

@@ -15,28 +15,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random  # noqa: TID251 # the tests bring their own chance, and tell it
 from time import monotonic, sleep
-from typing import Any, Self
+from typing import Self
 
 from tests.daemon.process import SETTINGS, TOKEN, Bridge
-from tests.faults.load import PATIENCE, Fact, Load
+from tests.faults.load import PATIENCE, Fact, Load, Row, asking_server
 from tests.postgres import PostgresServer, running
 
 HUB_DATABASE, HUB_WORLD = "192.0.2.1", "198.51.100.1"
 PORT = 8080
 SYNCED = ("max_connections=100", "fsync=on")
-WHAT_CAME_OF_IT = {
-    "calls": "SELECT key, outcome, scenario, client_number, answered_by, judge_at IS NULL FROM call ORDER BY key",
-    "leads": "SELECT id, status, owner_id, contact_id, deal_id FROM lead ORDER BY id",
-    "contacts": "SELECT id, name, phones, owner_id FROM contact ORDER BY id",
-    "tasks": "SELECT id, kind, status, assignee_id, lead_id, case_id, count FROM task ORDER BY id",
-    "cases": "SELECT id, status, attempts, task_id FROM missed_case ORDER BY id",
-    "facts": "SELECT event_id, state FROM event ORDER BY event_id",
-    # A recording that comes with the call's end, or a pick-up told with it, makes no verdict of its own.
-    "verdicts": "SELECT fact, scenario, count(*) FROM verdict WHERE occasion = 'ended' GROUP BY 1, 2 ORDER BY 1, 2",
-    "twice": "SELECT fact, occasion, scenario FROM verdict GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY 1, 2, 3",
-}
-WAITING = """SELECT (SELECT count(*) FROM event WHERE state = 'pending')
-                  + (SELECT count(*) FROM call WHERE judge_at IS NOT NULL)"""
 
 
 def _ip(*words: str, inside: str | None = None) -> None:
@@ -136,16 +123,8 @@ class Cluster:
         self.url = server.make("bridge")
         self.nodes = [Node(folder / str(n), n, net.wire(n), self.url, more) for n in range(3)]
 
-    def settled(self) -> dict[str, Any]:
-        """What is in the store when nothing is left to do."""
-        deadline = monotonic() + 120
-        while self.server.ask(WAITING, "bridge") != "0":
-            assert monotonic() < deadline, "something waits for ever"
-            sleep(0.2)
-        return self.made()
-
-    def made(self) -> dict[str, Any]:
-        return {name: self.server.ask(question, "bridge").splitlines() for name, question in WHAT_CAME_OF_IT.items()}
+    def ask(self, question: str) -> Sequence[Row]:
+        return asking_server(self.server, "bridge")(question)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from random import Random  # noqa: TID251 # the test brings its own chance, and 
 import pytest
 
 from tests.daemon.process import SETTINGS, Bridge
-from tests.faults.load import Load, _asked, a_days_facts, settled
+from tests.faults.load import Load, a_days_facts, asking_file, settled
 
 CLIENTS = 150
 LONGEST_LIFE = 2.5
@@ -71,13 +71,13 @@ def asked(url: str, data: bytes | None = None) -> bytes:
 
 
 def keys_of(bridge: Bridge) -> list[str]:
-    return [key for (key,) in _asked(bridge.folder, "SELECT key FROM outbox ORDER BY id")]
+    return [key for (key,) in asking_file(bridge)("SELECT key FROM outbox ORDER BY id")]
 
 
 def delivered(bridge: Bridge) -> None:
     """Wait until nothing is left to deliver."""
     until = time.monotonic() + PATIENCE
-    while left := _asked(bridge.folder, "SELECT state, count(*) FROM outbox WHERE state != 'done' GROUP BY state"):
+    while left := asking_file(bridge)("SELECT state, count(*) FROM outbox WHERE state != 'done' GROUP BY state"):
         assert time.monotonic() < until, left
         time.sleep(0.2)
 
@@ -95,7 +95,7 @@ def test_a_crm_that_fails_in_every_way_has_what_was_intended_though_the_bridge_w
                 bridge.start()
             for sender in senders:
                 sender.join()
-        settled(bridge)
+        settled(asking_file(bridge))
         asked(f"{desk}/heal", b"")
         delivered(bridge)
         records = json.loads(asked(f"{desk}/records"))
@@ -110,5 +110,5 @@ def test_a_crm_that_fails_in_every_way_has_what_was_intended_though_the_bridge_w
         assert [lane for lane, order in by_lane.items() if order != sorted(order)] == [], told
         for effect, (member, question) in MADE.items():
             made = sorted(record[member]["id"] for record in records if record["effect"] == effect)
-            assert made == sorted(id_ for (id_,) in _asked(bridge.folder, question)), f"{told}: {effect}"
+            assert made == sorted(id_ for (id_,) in asking_file(bridge)(question)), f"{told}: {effect}"
         bridge.stop()

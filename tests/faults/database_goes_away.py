@@ -14,8 +14,8 @@ from threading import Event, Thread
 from typing import Self
 
 from tests.daemon.process import SETTINGS, TOKEN, Bridge, ended
-from tests.faults.cluster import WAITING
 from tests.faults.line_moves import Watched, told_by_the_store, until
+from tests.faults.load import WAITING
 from tests.postgres import free_port, running
 
 SECONDS_GONE = 60.0

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.daemon.process import PATIENCE, SETTINGS, TOKEN, Bridge, ended
-from tests.faults.load import settled
+from tests.faults.load import asking_file, settled
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 
@@ -66,7 +66,7 @@ def test_a_full_disk_is_503_and_when_there_is_room_again_everything_acknowledged
     assert pushed(bridge, 999)[0] == 503
     subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
     until_ready(bridge, within=10.0)
-    found = settled(bridge)
+    found = settled(asking_file(bridge))
     bridge.stop()
     told = {event_id for event_id, _ in found["facts"]}
     assert told == {f"c{batch}-{n}-end" for batch in range(acknowledged) for n in range(40)}

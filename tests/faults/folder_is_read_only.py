@@ -7,7 +7,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.daemon.process import SETTINGS, Bridge, ended
-from tests.faults.load import settled
+from tests.faults.load import asking_file, settled
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 
@@ -52,5 +52,5 @@ def test_at_work_it_is_503_and_what_was_acknowledged_is_made_when_it_may_be_writ
         assert monotonic() < give_up
         sleep(0.1)
     assert bridge.push(ended("c2", "+447700900102"))[0] == 202
-    assert len(settled(bridge)["cases"]) == 2
+    assert len(settled(asking_file(bridge))["cases"]) == 2
     bridge.stop()

@@ -15,6 +15,7 @@ from threading import Thread
 from typing import Any
 
 from tests.faults.cluster import HUB_WORLD, Cluster, Node, cluster
+from tests.faults.load import settled
 
 PBX_PORT = 5038
 TAKEOVER_SECONDS = 5.0
@@ -111,7 +112,7 @@ def told_by_the_store(made: Cluster) -> dict[str, tuple[str, bool]]:
 def compare(made: Cluster, pbx: Watched, gaps: list[tuple[float, float]]) -> None:
     """Calls that touch no gap are exactly as they were; of the others nothing is invented."""
     until(lambda: made.server.ask("SELECT count(*) FROM event WHERE state = 'pending'", "bridge") == "0")
-    made.settled()
+    settled(made.ask)
     found = told_by_the_store(made)
     assert set(found) <= {call["key"] for call in pbx.calls()}
     whole = 0

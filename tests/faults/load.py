@@ -5,16 +5,16 @@ import http.client
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random  # noqa: TID251 # the test brings its own chance
 from threading import Event, Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Any
 
 from bridge.model.moment import iso
 from tests.daemon.process import TOKEN, Bridge
+from tests.postgres import PostgresServer
 
 SENDERS = 8
 PAUSE = 0.02
@@ -29,6 +29,8 @@ STORY = {
     "busy": ("call.ended",),
     "placed": ("call.answered", "call.ended"),
 }
+WAITING = """SELECT (SELECT count(*) FROM event WHERE state = 'pending')
+                  + (SELECT count(*) FROM call WHERE judge_at IS NOT NULL)"""
 WHAT_CAME_OF_IT = {
     "calls": "SELECT key, outcome, scenario, client_number, answered_by, judge_at IS NULL FROM call ORDER BY key",
     "leads": "SELECT id, status, owner_id, contact_id, deal_id FROM lead ORDER BY id",
@@ -36,7 +38,15 @@ WHAT_CAME_OF_IT = {
     "tasks": "SELECT id, kind, status, assignee_id, lead_id, case_id, count FROM task ORDER BY id",
     "cases": "SELECT id, status, attempts, task_id FROM missed_case ORDER BY id",
     "facts": "SELECT event_id, state FROM event ORDER BY event_id",
+    # A recording that comes with the call's end, or a pick-up told with it, makes no verdict of its own.
+    "verdicts": "SELECT fact, scenario, count(*) FROM verdict WHERE occasion = 'ended' GROUP BY 1, 2 ORDER BY 1, 2",
+    "twice": "SELECT fact, occasion, scenario FROM verdict GROUP BY 1, 2, 3 HAVING count(*) > 1 ORDER BY 1, 2, 3",
 }
+SETTLE_PATIENCE = 120.0
+
+Row = tuple[Any, ...]
+Ask = Callable[[str], Sequence[Row]]
+"""Asks the store, past the bridge."""
 
 
 def a_days_facts(chance: Random, clients: int) -> list[list[Fact]]:
@@ -132,14 +142,25 @@ class Load:
             return status == 202
 
 
-def settled(bridge: Bridge) -> dict[str, list[Any]]:
+def settled(ask: Ask) -> dict[str, Sequence[Row]]:
     """What is in the store when nothing is left to do."""
-    while any(_asked(bridge.folder, "SELECT (SELECT count(*) FROM event WHERE state = 'pending') + count(*) FROM call "
-                                    "WHERE judge_at IS NOT NULL")[0]):  # fmt: skip
+    deadline = monotonic() + SETTLE_PATIENCE
+    while int(ask(WAITING)[0][0]):
+        assert monotonic() < deadline, "something waits for ever"
         sleep(PAUSE)
-    return {name: _asked(bridge.folder, question) for name, question in WHAT_CAME_OF_IT.items()}
+    return {name: ask(question) for name, question in WHAT_CAME_OF_IT.items()}
 
 
-def _asked(folder: Path, question: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(folder / "data" / "bridge.db", timeout=PATIENCE)) as store:
-        return store.execute(question).fetchall()
+def asking_file(bridge: Bridge) -> Ask:
+    """Asks the embedded store of this bridge."""
+
+    def ask(question: str) -> Sequence[Row]:
+        with contextlib.closing(sqlite3.connect(bridge.folder / "data" / "bridge.db", timeout=PATIENCE)) as store:
+            return store.execute(question).fetchall()
+
+    return ask
+
+
+def asking_server(server: PostgresServer, database: str) -> Ask:
+    """Asks this database."""
+    return lambda question: [tuple(line.split("|")) for line in server.ask(question, database).splitlines()]

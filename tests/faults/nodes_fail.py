@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from tests.faults.cluster import Cluster, ClusterLoad, Node, cluster
-from tests.faults.load import a_days_facts
+from tests.faults.load import a_days_facts, settled
 
 CLIENTS = 600
 REST = 0.15
@@ -83,15 +83,14 @@ def undisturbed(folder, seed: int) -> dict:
         with load.pushed() as senders:
             for sender in senders:
                 sender.join()
-        return made.settled()
+        return settled(made.ask)
 
 
 def test_three_nodes_that_are_killed_stopped_and_cut_off_make_what_an_undisturbed_one_makes(tmp_path, seed):
     expected = undisturbed(tmp_path / "undisturbed", seed)
     acts: list[str] = []
     with cluster(tmp_path / "nodes") as made:
-        load = ClusterLoad(made.net, made.nodes, a_days_facts(Random(seed), CLIENTS), Random(seed))
-        load.slow = 0.25
+        load = ClusterLoad(made.net, made.nodes, a_days_facts(Random(seed), CLIENTS), Random(seed), rest=REST)
         with load.pushed() as senders:
             fates = [
                 Thread(target=fate, args=(made, node, Random(seed + node.number), acts, senders)) for node in made.nodes
@@ -100,9 +99,9 @@ def test_three_nodes_that_are_killed_stopped_and_cut_off_make_what_an_undisturbe
                 thread.start()
             for thread in (*senders, *fates):
                 thread.join()
-        found = made.settled()
+        found = settled(made.ask)
     assert set(acts) >= {"kill", "stop", "cut off"}, f"SEED={seed}: {acts}"
-    told = {line.partition("|")[0] for line in found["facts"]}
+    told = {event_id for event_id, _ in found["facts"]}
     assert load.acknowledged <= told, f"SEED={seed}: acknowledged and lost"
     for name, rows in expected.items():
         assert found[name] == rows, f"SEED={seed}, {len(acts)} acts: {name} differ"
