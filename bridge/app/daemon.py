@@ -22,6 +22,7 @@ from bridge.app.configured import lines_of, system_of, webhooks_of
 from bridge.app.lines import STOP_SECONDS as LINES_SECONDS
 from bridge.app.lines import Lines
 from bridge.app.refused import StartRefused
+from bridge.app.remote import STOP_SECONDS as CRM_SECONDS
 from bridge.app.remote import RemoteCrm
 from bridge.app.session_key import session_key
 from bridge.app.simulation import in_url, simulated_company, simulated_hook
@@ -59,7 +60,7 @@ FLOW_SECONDS = 9.0
 """How long the batch in hand and the last commit may take; what is left stays in the journal."""
 GUARD_SECONDS = 1.0
 """How long it may take to give what we hold to the other nodes; else the server takes it back."""
-GRACE_SECONDS = LINES_SECONDS + FLOW_SECONDS + GUARD_SECONDS + LAST_ANSWERS_SECONDS + CLOSE_SECONDS
+GRACE_SECONDS = LINES_SECONDS + max(FLOW_SECONDS, CRM_SECONDS) + GUARD_SECONDS + LAST_ANSWERS_SECONDS + CLOSE_SECONDS
 """How long a stop takes at most, all in all. The unit's TimeoutStopSec is longer (a test compares)."""
 FIXED = ("store_url", "data_dir", "web", "public_url")
 """What a reload does not change."""

@@ -43,6 +43,7 @@ class Lines:
         self._intake = intake
         self._holds = holds
         self._begin = begin
+        self._timezone = "UTC"
         self._lines: dict[str, _HeldLine] = {}
 
     async def use(self, settings: Iterable[AmiSettings], timezone: str) -> None:
@@ -50,6 +51,7 @@ class Lines:
 
         Those that did not change are left alone.
         """
+        self._timezone = timezone
         wanted = {source.id: source for source in settings}
         for source_id, held in list(self._lines.items()):
             if wanted.get(source_id) != held.settings:
@@ -58,17 +60,17 @@ class Lines:
         for source_id, source in wanted.items():
             if source_id not in self._lines:
                 held = self._lines[source_id] = _HeldLine(source)
-                hold = partial(self._hold, held, ZoneInfo(timezone))
+                hold = partial(self._hold, held)
                 held.task = self._begin(f"ami {source_id}", partial(self._holds.during, _name(source_id), hold))
 
-    async def _hold(self, held: _HeldLine, zone: ZoneInfo, hold: Hold | None) -> None:
+    async def _hold(self, held: _HeldLine, hold: Hold | None) -> None:
         """Go on where the journal ends: what it holds of this PBX is handled first, or calls would begin twice.
 
         The line is a new one each time: while another node held it, what the last one knew has become old.
         """
         source_id = held.settings.id
         accept = partial(self._intake.accept, hold=hold)
-        chance = SystemRandom().random
+        chance, zone = SystemRandom().random, ZoneInfo(self._timezone)
         line = AmiLine(held.settings, self._clock, chance, accept, store=self._store, hold=hold, zone=zone)
         while True:
             async with self._store.reading() as conn:

@@ -19,7 +19,7 @@ from bridge.web.services import SystemStatus
 log = structlog.get_logger()
 
 STOP_SECONDS = 9.0
-"""How long a delivery may take to finish what it has begun."""
+"""How long a delivery may take at a stop to finish what it has begun."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.clock import Clock
@@ -53,10 +52,17 @@ class Chores:
 
     async def work(self) -> None:
         """Round after round, until `close`."""
+        broken = False
         while not self._closed:
             self._news.clear()
-            with suppress(StoreUnavailable):  # the lanes say so; the next round does what this one could not
+            try:
                 await self.round()
+            except StoreUnavailable:  # the lanes say so; the next round does what this one could not
+                broken = True
+            else:
+                if broken:
+                    self._bulletin.miss()  # what broke at its commit may have been committed
+                broken = False
             await self._rest()
 
     async def round(self) -> None:

@@ -112,7 +112,7 @@ class _Work:
         self.credited += len(credited)
         open_tasks = () if more else tuple((await settings_tasks(conn, [self._subject])).values())
         tasks = Client(lane=self._subject, tasks=open_tasks)
-        note = f"{self._party} is {self._employee.name} now; {self.credited} calls were credited."
+        note = f"{self._party} is {self._employee.name} now; the calls are credited."
         closing = [CompleteTask(task_id=task.id, at=now, note=note) for task in tasks.tasks]
         changes = Changes(
             contacts=[contact for part in changed for contact in part.contacts],

@@ -253,6 +253,8 @@ def _best(dialled: _Dialled, country: str) -> str | None:
     """The first valid reading, else the first possible one, else None."""
     possible = None
     for e164, sure in _readings(dialled, country):
+        if _read_shorter(e164):
+            continue
         spellings = lookup_keys(PhoneNumber(e164))
         if any(map(_valid, spellings)):
             return e164
@@ -342,9 +344,13 @@ def _possible(e164: str) -> bool:
         number is not None
         and phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
         and len(phonenumbers.national_significant_number(number)) >= _SHORTEST_POSSIBLE
-        # One trunk prefix after another is nobody's number, and would be a shorter one each time that it is read.
-        and phonenumbers.format_number(number, PhoneNumberFormat.E164) == e164
     )
+
+
+def _read_shorter(e164: str) -> bool:
+    """A trunk prefix is left, where one was taken off already: it would be another number each time that it is read."""
+    number = _structure(e164)
+    return number is not None and phonenumbers.format_number(number, PhoneNumberFormat.E164) != e164
 
 
 def _made_up(e164: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import chain, islice
 
 import structlog
 
@@ -27,9 +28,9 @@ class Handover:
 
     A snapshot tells the whole call and supersedes the earlier ones, so of each call only the newest waits: however
     slow the journal is, nothing that was known is lost and memory grows with the number of calls, not of events.
-    Beyond `most` calls something must go, and is counted: first the news of calls that still go on (they will be told
-    again when they end), then the oldest. The journal would take a call for living on of which it has the beginning
-    and never gets the end, so the ends of such calls go last.
+    Beyond `most` calls something must go, and is counted: first the news of a call that still goes on (it will be told
+    again when it ends), then the oldest that has ended. The journal would take a call for living on of which it has
+    the beginning and never gets the end, so the ends of such calls go last of all.
     """
 
     def __init__(self, *, most: int) -> None:
@@ -52,25 +53,38 @@ class Handover:
             self._waiting.pop(key, None)
         if event.call_key not in self._waiting and len(self._waiting) >= self._most:
             self.dropped += 1
-            if not event.call.ended:
+            goes = self._least_missed(event)
+            if goes is event:
                 return
-            self._drop_one()
+            del self._waiting[goes.call_key]
+            if goes.call.ended:
+                self._begun.difference_update(_keys(goes))
         self._waiting[event.call_key] = event
         self._some.set()
+
+    def _least_missed(self, event: CallSeen) -> CallSeen:
+        """Of those that wait and this one."""
+        if not event.call.ended:
+            return event
+        waiting = self._waiting.values()
+        goes_on = next((each for each in waiting if not each.call.ended), None)
+        return goes_on or next(
+            (each for each in chain(waiting, [event]) if not self._has_begun(each)), next(iter(waiting))
+        )
+
+    def _has_begun(self, event: CallSeen) -> bool:
+        return not self._begun.isdisjoint(_keys(event))
 
     def begun(self, keys: Iterable[str]) -> None:
         """The journal has the beginning of these calls, or may have it."""
         self._begun.update(keys)
 
-    def _drop_one(self) -> None:
-        unknown = (key for key, event in self._waiting.items() if self._begun.isdisjoint(_keys(event)))
-        dropped = self._waiting.pop(next(unknown, next(iter(self._waiting))))
-        self._begun.difference_update(_keys(dropped))
-
     async def some(self, most: int) -> Sequence[CallSeen]:
         """Wait until there is at least one; the oldest, at most so many. They stay here until `taken` is told."""
         await self._some.wait()
-        return [event for event, _ in zip(self._waiting.values(), range(most), strict=False)]
+        some = list(islice(self._waiting.values(), most))
+        self.begun(event.call_key for event in some if not event.call.ended)  # as good as there: nobody may learn of it
+        return some
 
     def taken(self, events: Sequence[CallSeen]) -> None:
         """These are on disk. One that was superseded in the meantime is not what waits now, and stays."""
@@ -79,8 +93,6 @@ class Handover:
                 del self._waiting[event.call_key]
             if event.call.ended:
                 self._begun.difference_update(_keys(event))
-            else:
-                self._begun.add(event.call_key)
         if not self._waiting:
             self._some.clear()
 
@@ -109,7 +121,6 @@ class Delivery:
         self._accept = accept
         self._stop_seconds = stop_seconds
         self._dropped_told = 0
-        self._stored = True
 
     async def run(self) -> None:
         """Deliver until cancelled; what waits then is delivered first, if the journal is quick."""
@@ -127,12 +138,8 @@ class Delivery:
         try:
             await self._accept(events)
         except (StoreUnavailable, Overloaded, Stopping):
-            if self._stored:  # the store may have gone after its commit
-                self._handover.begun(event.call_key for event in events)
-            self._stored = False
             self._tell_dropped()
             return False
-        self._stored = True
         self._handover.taken(events)
         return True
 

@@ -1,4 +1,4 @@
-"""What the web shows and works with; app.py hands it over, and nothing here reaches for more."""
+"""What the web shows and works with; the wiring hands it over, and nothing here reaches for more."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -230,6 +230,7 @@ def test_every_key_of_a_number_leads_to_the_same_keys(text):
     st.sampled_from(sorted(countries())),
 )
 @example("200000000001", "AC")
+@example("004900597279", "DE")
 def test_no_text_whatever_makes_reading_fail(text, country):
     match read_number(text, country):
         case PhoneNumber(e164=found):

@@ -63,12 +63,14 @@ async def test_beyond_the_bound_the_news_of_a_call_that_goes_on_is_dropped_and_c
     assert handover.dropped == 1
 
 
-async def test_beyond_the_bound_an_ended_call_takes_the_place_of_the_oldest():
+async def test_beyond_the_bound_an_ended_call_takes_the_place_of_one_that_goes_on_else_of_the_oldest():
     handover = Handover(most=2)
-    for event in (seen("a"), seen("b"), seen("c", ended=True)):
+    for event in (seen("a", ended=True), seen("b"), seen("c", ended=True)):
         handover.put(event)
-    assert await ids(handover) == ["pbx/b#1", "pbx/c#1"]
-    assert handover.dropped == 1
+    assert await ids(handover) == ["pbx/a#1", "pbx/c#1"]
+    handover.put(seen("d", ended=True))
+    assert await ids(handover) == ["pbx/c#1", "pbx/d#1"]
+    assert handover.dropped == 2
 
 
 async def test_the_end_of_a_call_that_the_journal_has_begun_with_is_dropped_last():
@@ -82,7 +84,10 @@ async def test_the_end_of_a_call_that_the_journal_has_begun_with_is_dropped_last
     handover.put(seen("c", 4, ended=True, merged=["b"]))
     assert await ids(handover) == ["pbx/a#2", "pbx/c#4"]
     handover.put(seen("d", ended=True))
-    assert await ids(handover) == ["pbx/c#4", "pbx/d#1"], "there is nothing else that could go"
+    assert await ids(handover) == ["pbx/a#2", "pbx/c#4"], "of the newcomer the journal knows nothing"
+    handover.begun(["pbx/e"])
+    handover.put(seen("e", 2, ended=True))
+    assert await ids(handover) == ["pbx/c#4", "pbx/e#2"], "there is nothing else that could go"
 
 
 async def test_after_its_end_a_call_is_as_good_as_any_other():
@@ -95,13 +100,23 @@ async def test_after_its_end_a_call_is_as_good_as_any_other():
     assert await ids(handover) == ["pbx/b#1"]
 
 
-async def test_what_may_be_in_the_journal_is_not_dropped_first_either():
+async def test_a_call_has_begun_as_soon_as_it_is_on_its_way_whatever_is_heard_of_that():
     handover = Handover(most=2)
-    handover.put(seen("a"))
-    handover.begun(["pbx/a"])
-    for event in (seen("a", 2, ended=True), seen("x", ended=True), seen("y", ended=True)):
+    for event in (seen("a"), seen("x", ended=True)):
         handover.put(event)
+    on_their_way = await handover.some(10)
+    for event in (seen("a", 2, ended=True), seen("y", ended=True)):
+        handover.put(event)
+    handover.taken(on_their_way)
     assert await ids(handover) == ["pbx/a#2", "pbx/y#1"]
+
+
+async def test_a_call_whose_news_was_dropped_has_begun_all_the_same():
+    handover = Handover(most=2)
+    handover.begun(["pbx/a"])
+    for event in (seen("a", 2), seen("x", ended=True), seen("y", ended=True), seen("a", 3, ended=True)):
+        handover.put(event)
+    assert await ids(handover) == ["pbx/y#1", "pbx/a#3"]
 
 
 async def test_a_full_handover_still_takes_news_of_the_calls_in_it():

@@ -191,6 +191,26 @@ async def test_the_lanes_wait_out_a_full_disk_and_say_so_once(office):
     assert (await listener.next()).topic is Topic.RESYNC, "what became of the commit that broke nobody knows"
 
 
+async def test_after_chores_that_broke_pages_read_everything_again(office, monkeypatch):
+    rounds = []
+
+    async def breaks_once():
+        rounds.append(office.clock.now())
+        if len(rounds) == 1:
+            raise StoreUnavailable("gone at the commit")
+
+    async def twice():
+        office.chores.use(office.company)
+        return len(rounds) > 1
+
+    monkeypatch.setattr(office.chores, "round", breaks_once)
+    with office.bulletin.listening() as listener:
+        async with at_work(office):
+            await until(twice)
+        async with asyncio.timeout(5):
+            assert (await listener.next()).topic is Topic.RESYNC
+
+
 async def test_calls_that_were_due_while_the_bridge_was_down_are_judged_when_it_is_up_again(office):
     await office.hear(missed())
     office.clock.advance(HOUR)
