@@ -5,8 +5,8 @@
 The stores are filled by SQL, as the bridge would have: each contact with his number, a lead, a task, a call and a
 verdict, every second one with an organisation, every twentieth with an open case; ids are scattered as ours are. Then
 the same mix of facts (half of the calls of strangers, half of clients drawn from the whole store) goes through
-journal and lanes of each store, in turns. The million takes some minutes to fill, ten millions the better part of an
-hour and 40 GB; they go away at the end.
+journal and lanes of each store, in turns. The million takes a minute to fill, ten millions a quarter of an
+hour and 18 GB; they go away at the end.
 """
 
 import argparse
