@@ -6,7 +6,7 @@ import pytest
 
 from tests.daemon.process import SETTINGS, QuickBridge, ended
 from tests.faults.crm_fails import CRM, asked, delivered, ill_crm
-from tests.faults.load import _asked
+from tests.faults.load import asking_file
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def told(tmp_path, crm):
 def test_a_missed_call_reaches_the_crm_in_the_order_in_which_it_was_decided(told, crm):
     with told.started():
         told.push(ended("c-1"))
-        while not _asked(told.folder, "SELECT 1 FROM outbox"):
+        while not asking_file(told)("SELECT 1 FROM outbox"):
             pass
         delivered(told)
         effects = [record["effect"] for record in json.loads(asked(f"{crm[1]}/records"))]
@@ -42,13 +42,13 @@ def test_a_reload_to_another_crm_keeps_what_waits(told, crm):
     told.path.write_text(SETTINGS + CRM.format(url="http://127.0.0.1:9"))
     with told.started():
         told.push(ended("c-1"))
-        while not _asked(told.folder, "SELECT 1 FROM outbox"):
+        while not asking_file(told)("SELECT 1 FROM outbox"):
             pass
         told.path.write_text(SETTINGS + CRM.format(url=crm[0]))
         told.reload()
         told.hears("configuration.reloaded")
         delivered(told)
-    assert len(json.loads(asked(f"{crm[1]}/records"))) == len(_asked(told.folder, "SELECT 1 FROM outbox"))
+    assert len(json.loads(asked(f"{crm[1]}/records"))) == len(asking_file(told)("SELECT 1 FROM outbox"))
 
 
 def test_replay_handles_again_what_waits_for_a_person_beside_the_running_daemon(bridge):
