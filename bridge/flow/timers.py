@@ -42,9 +42,17 @@ def _gist(call: Call) -> tuple[object, ...]:
     )
 
 
-def _moment(record: CallRecord, judge_at: Instant) -> tuple[Instant, Instant, str]:
-    """Calls that were told of together are judged in the order in which they ended."""
-    return judge_at, record.body.ended_at or 0.0, record.key
+Turn = tuple[Instant, Instant, str]
+"""When a call's turn is: calls that were told of together are judged in the order in which they ended."""
+
+
+def turn_of(judge_at: Instant, ended_at: Instant | None, key: str) -> Turn:
+    """The turn of this call; `bridge.store.calls` reads them in the same order."""
+    return judge_at, ended_at or 0.0, key
+
+
+def _moment(record: CallRecord, judge_at: Instant) -> Turn:
+    return turn_of(judge_at, record.body.ended_at, record.key)
 
 
 class Agenda:
@@ -60,10 +68,15 @@ class Agenda:
             heapq.heappush(self._moments, _moment(record, record.judge_at))
 
     def until(
-        self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False
+        self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False, last: Turn | None = None
     ) -> Iterator[CallRecord]:
-        """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then."""
+        """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then.
+
+        `last` is the last turn before which every call is known, None: all are.
+        """
         while self._moments and (self._moments[0][0] < moment or (not before and self._moments[0][0] == moment)):
+            if last is not None and self._moments[0] > last:
+                return
             at, _, key = heapq.heappop(self._moments)
             record = records.get(key)
             if record is not None and record.judge_at == at:  # else it was put off, or judged
