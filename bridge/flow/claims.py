@@ -10,7 +10,6 @@ from typing import TypeVar
 
 from bridge.flow.batch import BLOCKED
 from bridge.flow.folding import Fold, Told
-from bridge.flow.timers import Turn, turn_of
 from bridge.model.call import Call
 from bridge.model.moment import Instant
 from bridge.model.people import Company
@@ -44,14 +43,12 @@ class Spoilt(Exception):  # noqa: N818  # style: an exception is named for what 
 class Claim:
     """Facts, calls that are due, and the moment up to which both are known completely.
 
-    `last` is the turn of the last call that is known of those due at that moment, None: all of them are.
     `full`: there may be more of either. `passed_over`: something waits that another node is at work on, or was.
     """
 
     entries: Sequence[JournalEntry] = ()
     due: Sequence[CallRecord] = ()
     horizon: Instant = 0.0
-    last: Turn | None = None
     full: bool = False
     passed_over: bool = False
 
@@ -76,14 +73,13 @@ async def claimed(conn: Connection, held: Held, size: int, now: Instant) -> Clai
 
 def _in_bounds(found: Claim, size: int) -> Claim:
     entries, due, horizon = found.entries, found.due, found.horizon
-    full, last = len(entries) >= size or len(due) >= size, found.last
+    full = len(entries) >= size or len(due) >= size
     if len(due) >= size:
         horizon = min(horizon, due[-1].judge_at or horizon)
-        last = last or turn_of(horizon, due[-1].body.ended_at, due[-1].key)
         entries = [entry for entry in entries if entry.received_at <= horizon]
     if size == 1 and entries:
         due = ()  # one thing alone, so that it can be blamed; what is left of the facts comes before the deadline
-    return replace(found, entries=entries, due=due, horizon=horizon, last=last, full=full)
+    return replace(found, entries=entries, due=due, horizon=horizon, full=full)
 
 
 async def _claimed_among_others(conn: Connection, held: Held, size: int, now: Instant) -> Claim:
@@ -107,19 +103,19 @@ async def _claimed_among_others(conn: Connection, held: Held, size: int, now: In
                 held.bar(names[entry.id])
     complete = seen == len(looked_at) < WINDOWS * size
     horizon = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
-    due, last = await _due_among_others(conn, held, size, horizon)
-    if last is not None and last[0] < horizon:  # more calls are due than we have looked at
-        horizon = last[0]
+    due, known_until = await _due_among_others(conn, held, size, horizon)
+    if known_until < horizon:  # more calls are due than we have looked at
+        horizon = known_until
         taken = [entry for entry in taken if entry.received_at <= horizon]
     entries = await entries_by_id(conn, [entry.id for entry in taken])
     passed_over = len(entries) < seen or seen < len(looked_at)
-    return Claim(entries=entries, due=due, horizon=horizon, last=last, passed_over=passed_over)
+    return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over)
 
 
 async def _due_among_others(
     conn: Connection, held: Held, size: int, horizon: Instant
-) -> tuple[list[CallRecord], Turn | None]:
-    """The calls that are due and can be had, and the turn up to which all have been looked at (None: all have)."""
+) -> tuple[list[CallRecord], Instant]:
+    """The calls that are due and can be had, and up to when all that are due have been looked at."""
     looked_at = await due_lanes(conn, horizon, WINDOWS * size)
     taken: list[DueCall] = []
     seen = 0
@@ -134,10 +130,8 @@ async def _due_among_others(
                 taken.append(call)
             else:
                 held.bar(names[call.key])
-    last = None
     if not seen == len(looked_at) < WINDOWS * size:
-        latest = looked_at[seen - 1]
-        horizon, last = latest.judge_at, turn_of(latest.judge_at, latest.ended_at, latest.key)
+        horizon = looked_at[seen - 1].judge_at
     found = await calls_by_key(conn, [call.key for call in taken])
     due = []
     for call in taken:
@@ -146,7 +140,7 @@ async def _due_among_others(
             held.bar([call.lane])  # it has become another client's, or part of another call: not ours to read
         elif record.judge_at is not None and record.judge_at <= horizon:
             due.append(record)
-    return sorted(due, key=lambda record: record.judge_at or 0.0), last
+    return sorted(due, key=lambda record: record.judge_at or 0.0), horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,7 +195,7 @@ class Lanes:
                 return False
             await _add_older_matrices(conn, wishes, [*found.known.values(), *claim.due])
             batch = await lay_out(conn, found.told, found.known.values(), claim.due, held=held, wishes=wishes, now=now)
-            await _go_through(batch, claim)
+            await _go_through(batch, claim.horizon)
             calls, changes = batch.changed_calls(), batch.changes()
             await _write(conn, batch, calls, changes)
             if self._kept != wishes.matrix.version:
@@ -268,7 +268,7 @@ async def _add_older_matrices(conn: Connection, wishes: Wishes, records: Iterabl
         wishes.matrices[version or ""] = older
 
 
-async def _go_through(batch: Batch, claim: Claim) -> None:
+async def _go_through(batch: Batch, horizon: Instant) -> None:
     """Facts and deadlines in the order in which they happened."""
     for place, told in enumerate(batch.told):
         for record in batch.agenda.until(min(told.entry.received_at, batch.now), batch.records, before=True):
@@ -279,7 +279,7 @@ async def _go_through(batch: Batch, claim: Claim) -> None:
             raise Spoilt(told.entry) from error
         if place % BREATH == 0:
             await asyncio.sleep(0)
-    for place, record in enumerate(batch.agenda.until(claim.horizon, batch.records, last=claim.last)):
+    for place, record in enumerate(batch.agenda.until(horizon, batch.records)):
         _settle(batch, record)
         if place % BREATH == 0:
             await asyncio.sleep(0)

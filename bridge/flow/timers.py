@@ -42,17 +42,9 @@ def _gist(call: Call) -> tuple[object, ...]:
     )
 
 
-Turn = tuple[Instant, Instant, str]
-"""When a call's turn is: calls that were told of together are judged in the order in which they ended."""
-
-
-def turn_of(judge_at: Instant, ended_at: Instant | None, key: str) -> Turn:
-    """The turn of this call; `bridge.store.calls` reads them in the same order."""
-    return judge_at, ended_at or 0.0, key
-
-
-def _moment(record: CallRecord, judge_at: Instant) -> Turn:
-    return turn_of(judge_at, record.body.ended_at, record.key)
+def _moment(record: CallRecord, judge_at: Instant) -> tuple[Instant, Instant, str]:
+    """Calls that were told of together are judged in the order in which they ended."""
+    return judge_at, record.body.ended_at or 0.0, record.key
 
 
 class Agenda:
@@ -68,15 +60,10 @@ class Agenda:
             heapq.heappush(self._moments, _moment(record, record.judge_at))
 
     def until(
-        self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False, last: Turn | None = None
+        self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False
     ) -> Iterator[CallRecord]:
-        """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then.
-
-        `last` is the last turn before which every call is known, None: all are.
-        """
+        """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then."""
         while self._moments and (self._moments[0][0] < moment or (not before and self._moments[0][0] == moment)):
-            if last is not None and self._moments[0] > last:
-                return
             at, _, key = heapq.heappop(self._moments)
             record = records.get(key)
             if record is not None and record.judge_at == at:  # else it was put off, or judged

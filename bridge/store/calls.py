@@ -179,11 +179,10 @@ class DueCall:
     key: str
     lane: str
     judge_at: Instant
-    ended_at: Instant | None
 
 
 _DUE_LANES = (
-    select(call.c.key, call.c.lane, call.c.judge_at, call.c.ended_at)
+    select(call.c.key, call.c.lane, call.c.judge_at)
     .where(call.c.judge_at <= bindparam("now"))
     .order_by(*_AS_THEY_ARE_JUDGED)
     .limit(bindparam("count"))
@@ -193,9 +192,7 @@ _DUE_LANES = (
 async def due_lanes(conn: AsyncConnection, now: Instant, limit: int) -> list[DueCall]:
     """Whose the calls are that are to be judged now, the longest due first."""
     found = await rows_of(conn, _DUE_LANES, now=now, count=limit)
-    return [
-        DueCall(key=key, lane=lane, judge_at=judge_at, ended_at=ended_at) for key, lane, judge_at, ended_at in found
-    ]
+    return [DueCall(key=key, lane=lane, judge_at=judge_at) for key, lane, judge_at in found]
 
 
 async def judge_now(conn: AsyncConnection, now: Instant, *, later_than: Instant) -> int:
