@@ -20,3 +20,8 @@ def system_of(configuration: Configuration) -> str | None:
     """The remote system that is told of every effect; None: there is none."""
     crm = configuration.crm
     return crm.kind if isinstance(crm, HttpCrm) else None
+
+
+def in_url(host: str) -> str:
+    """The host as it is written before a port."""
+    return f"[{host}]" if ":" in host else host

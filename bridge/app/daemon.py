@@ -18,14 +18,14 @@ import structlog
 from aiohttp import web
 
 from bridge import __version__
-from bridge.app.configured import lines_of, system_of, webhooks_of
+from bridge.app.configured import in_url, lines_of, system_of, webhooks_of
 from bridge.app.lines import STOP_SECONDS as LINES_SECONDS
 from bridge.app.lines import Lines
 from bridge.app.refused import StartRefused
 from bridge.app.remote import STOP_SECONDS as CRM_SECONDS
 from bridge.app.remote import RemoteCrm
 from bridge.app.session_key import session_key
-from bridge.app.simulation import in_url, simulated_company, simulated_hook
+from bridge.app.simulation import simulated_company, simulated_hook
 from bridge.config import Configuration, ConfigurationError, Problem, environment, load_everything
 from bridge.flow.bulletin import Bulletin
 from bridge.flow.chores import Chores

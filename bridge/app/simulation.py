@@ -1,6 +1,6 @@
 """The simulated world that a configuration asks for."""
 
-from bridge.app.configured import webhooks_of
+from bridge.app.configured import in_url, webhooks_of
 from bridge.config import Configuration
 from bridge.wire.simulation import SimulatedCompany
 
@@ -24,8 +24,3 @@ def simulated_company(configuration: Configuration) -> SimulatedCompany:
         extensions=extensions or usual.extensions,
         blocked=tuple(sorted(company.blocked)),
     )
-
-
-def in_url(host: str) -> str:
-    """The host as it is written before a port."""
-    return f"[{host}]" if ":" in host else host
