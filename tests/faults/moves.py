@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random  # noqa: TID251 # the test brings its own chance, and tells it
@@ -20,8 +21,6 @@ from bridge.store.schema import metadata
 from tests.daemon.process import BRIDGE, PATIENCE, Bridge
 
 ROWS = 60_000
-MANY_ROWS = 300_000
-"""So many that a move is still under way when somebody has seen it begin."""
 MOST_LIVES = 12
 LONGEST_LIFE = 5.0
 """Seconds from the start of a move to its death, at most."""
@@ -33,9 +32,9 @@ def seed() -> int:
     return int(os.environ.get("SEED", "0")) or time.time_ns() % 1_000_000  # noqa: TID251 # a test is told so
 
 
-def fill(file: Path, rows: int = ROWS) -> None:
+def fill(file: Path) -> None:
     with closing(sqlite3.connect(file)) as store, store:
-        events = ((f"e{n}", f"+4477009{n % 900:05d}", n * 0.1, '{"name": "Zoë"}' * 8) for n in range(rows))
+        events = ((f"e{n}", f"+4477009{n % 900:05d}", n * 0.1, '{"name": "Zoë"}' * 8) for n in range(ROWS))
         store.executemany(
             "INSERT INTO event (source, event_id, type, lane, occurred_at, received_at, body, state) "
             "VALUES ('shop', ?, 'call.ended', ?, ?, 1.5, ?, 'done')",
@@ -46,6 +45,14 @@ def fill(file: Path, rows: int = ROWS) -> None:
             "INSERT INTO quarantine (source, received_at, body, problem, state) VALUES ('shop', ?, ?, '', 'waiting')",
             ((n * 0.3, bytes([n % 256]) * 200) for n in range(500)),
         )
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whatever runs the tests in the background lets them ignore SIGINT, and so everything that they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def begun(bridge: Bridge, url: str) -> subprocess.Popen[str]:
@@ -92,10 +99,11 @@ def test_a_move_that_is_killed_again_and_again_moves_every_row_once(tmp_path, se
     assert lives > 1
 
 
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_move_says_how_to_go_on_and_does(tmp_path, postgres, empty_postgres_url):
     bridge = Bridge(tmp_path)
     bridge.command("migrate")
-    fill(tmp_path / "data" / "bridge.db", MANY_ROWS)
+    fill(tmp_path / "data" / "bridge.db")
     database = empty_postgres_url.rpartition("/")[2]
     move = begun(bridge, empty_postgres_url)
     there = "SELECT count(*) FROM pg_tables WHERE tablename = 'move_progress'"
@@ -109,4 +117,4 @@ def test_an_interrupted_move_says_how_to_go_on_and_does(tmp_path, postgres, empt
     assert "the same command goes on where it stopped" in json.loads(said)["error"]
     answer, _ = begun(bridge, empty_postgres_url).communicate(timeout=10 * PATIENCE)
     assert json.loads(answer)["resumed"]
-    assert int(postgres.ask("SELECT count(*) FROM event", database)) == MANY_ROWS
+    assert int(postgres.ask("SELECT count(*) FROM event", database)) == ROWS
