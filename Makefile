@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 # Programs that the tests start over and over are compiled once, whatever the surroundings prefer.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test cover check lab page unit faults orders model bench clean
+.PHONY: run test cover check lab page unit faults orders bench clean
 
 run: $(VENV)/.run           ## the demo: daemon, page on http://127.0.0.1:8080, a simulated day of calls
 	$(BIN)/bridge run --config config/demo.toml --simulate day
@@ -37,17 +37,13 @@ unit: $(VENV)/.dev          ## the shipped unit under a real systemd (needs root
 	command -v systemd-nspawn >/dev/null || { apt-get update && apt-get install -y --no-install-recommends systemd systemd-container; } >/dev/null
 	$(BIN)/pytest -p no:cacheprovider --timeout 180 tests/lab/unit_under_systemd.py
 
-ORDERS := $(addprefix tests/faults/,any_order.py dies_at_each_commit.py moves.py node_dies_at_any_step.py)
-MODEL  := tests/faults/model_at_length.py
+ORDERS := $(addprefix tests/faults/,any_order.py dies_at_each_commit.py model_at_length.py moves.py node_dies_at_any_step.py)
 
 faults: $(VENV)/.dev        ## kill -9, cut networks, full disks and other harm, for a quarter of an hour (needs root)
-	$(BIN)/pytest -p no:cacheprovider --timeout 900 $(filter-out $(ORDERS) $(MODEL),$(wildcard tests/faults/*.py))
+	$(BIN)/pytest -p no:cacheprovider --timeout 900 $(filter-out $(ORDERS),$(wildcard tests/faults/*.py))
 
 orders: $(VENV)/.dev        ## the same by reckoning and not by chance: in any order, a death at any step, at any commit
 	$(BIN)/pytest -p no:cacheprovider --timeout 900 -n auto --dist worksteal $(ORDERS)
-
-model: $(VENV)/.dev         ## whatever is pushed and wherever it crashes, at length; no stage of CI: it still fails now and then
-	$(BIN)/pytest -p no:cacheprovider --timeout 900 $(MODEL)
 
 bench: $(VENV)/.dev         ## the figures of the documentation, measured anew
 	$(BIN)/python bench/ami.py

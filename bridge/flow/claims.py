@@ -5,11 +5,12 @@ With several nodes on one store a batch takes what no other node is at work on; 
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, takewhile
 from typing import TypeVar
 
 from bridge.flow.batch import BLOCKED
 from bridge.flow.folding import Fold, Told
+from bridge.flow.timers import Turn, turn_of, turn_of_call, turn_of_facts
 from bridge.model.call import Call
 from bridge.model.moment import Instant
 from bridge.model.people import Company
@@ -21,6 +22,7 @@ from bridge.store.engine import Connection
 from bridge.store.journal import JournalEntry, WaitingEntry, entries_by_id, name_of_call, pending, waiting
 
 K = TypeVar("K")
+E = TypeVar("E", JournalEntry, WaitingEntry)
 WINDOWS = 4
 """How many batches' worth of facts are looked through for one that nobody else is at work on."""
 ROUNDS = 3
@@ -41,14 +43,14 @@ class Spoilt(Exception):  # noqa: N818  # style: an exception is named for what 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Facts, calls that are due, and the moment up to which both are known completely.
+    """Facts, calls that are due, and the turn up to which both are known completely.
 
     `full`: there may be more of either. `passed_over`: something waits that another node is at work on, or was.
     """
 
     entries: Sequence[JournalEntry] = ()
     due: Sequence[CallRecord] = ()
-    horizon: Instant = 0.0
+    horizon: Turn = (0.0, 0.0, "")
     full: bool = False
     passed_over: bool = False
 
@@ -64,8 +66,8 @@ async def claimed(conn: Connection, held: Held, size: int, now: Instant) -> Clai
     """
     if held.everything:
         entries = await pending(conn, size)
-        horizon = now if len(entries) < size else min(now, entries[-1].received_at)
-        found = Claim(entries=entries, due=await due_calls(conn, horizon, size), horizon=horizon)
+        until = now if len(entries) < size else min(now, entries[-1].received_at)
+        found = Claim(entries=entries, due=await due_calls(conn, until, size), horizon=turn_of_facts(until))
     else:
         found = await _claimed_among_others(conn, held, size, now)
     return _in_bounds(found, size)
@@ -75,11 +77,16 @@ def _in_bounds(found: Claim, size: int) -> Claim:
     entries, due, horizon = found.entries, found.due, found.horizon
     full = len(entries) >= size or len(due) >= size
     if len(due) >= size:
-        horizon = min(horizon, due[-1].judge_at or horizon)
-        entries = [entry for entry in entries if entry.received_at <= horizon]
+        horizon = min(horizon, max(turn for record in due if (turn := turn_of_call(record)) is not None))
+        entries = _until(horizon, entries)
     if size == 1 and entries:
         due = ()  # one thing alone, so that it can be blamed; what is left of the facts comes before the deadline
     return replace(found, entries=entries, due=due, horizon=horizon, full=full)
+
+
+def _until(horizon: Turn, entries: Iterable[E]) -> list[E]:
+    """The first of these facts, as far as their turn comes before calls that are due and are not known."""
+    return list(takewhile(lambda entry: turn_of_facts(entry.received_at) <= horizon, entries))
 
 
 async def _claimed_among_others(conn: Connection, held: Held, size: int, now: Instant) -> Claim:
@@ -102,21 +109,18 @@ async def _claimed_among_others(conn: Connection, held: Held, size: int, now: In
             else:
                 held.bar(names[entry.id])
     complete = seen == len(looked_at) < WINDOWS * size
-    horizon = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
-    due, known_until = await _due_among_others(conn, held, size, horizon)
-    if known_until < horizon:  # more calls are due than we have looked at
-        horizon = known_until
-        taken = [entry for entry in taken if entry.received_at <= horizon]
+    until = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
+    due, horizon = await _due_among_others(conn, held, size, until)
+    if horizon < turn_of_facts(until):  # more calls are due than we have looked at
+        taken = _until(horizon, taken)
     entries = await entries_by_id(conn, [entry.id for entry in taken])
     passed_over = len(entries) < seen or seen < len(looked_at)
     return Claim(entries=entries, due=due, horizon=horizon, passed_over=passed_over)
 
 
-async def _due_among_others(
-    conn: Connection, held: Held, size: int, horizon: Instant
-) -> tuple[list[CallRecord], Instant]:
-    """The calls that are due and can be had, and up to when all that are due have been looked at."""
-    looked_at = await due_lanes(conn, horizon, WINDOWS * size)
+async def _due_among_others(conn: Connection, held: Held, size: int, until: Instant) -> tuple[list[CallRecord], Turn]:
+    """The calls that are due and can be had, and the turn up to which all have been looked at."""
+    looked_at = await due_lanes(conn, until, WINDOWS * size)
     taken: list[DueCall] = []
     seen = 0
     while seen < len(looked_at) and len(taken) < size:
@@ -130,17 +134,19 @@ async def _due_among_others(
                 taken.append(call)
             else:
                 held.bar(names[call.key])
+    horizon = turn_of_facts(until)
     if not seen == len(looked_at) < WINDOWS * size:
-        horizon = looked_at[seen - 1].judge_at
+        latest = looked_at[seen - 1]
+        horizon = turn_of(latest.judge_at, latest.ended_at, latest.id)
     found = await calls_by_key(conn, [call.key for call in taken])
     due = []
     for call in taken:
         record = found.get(call.key)
         if record is None or record.key != call.key or record.lane != call.lane:
             held.bar([call.lane])  # it has become another client's, or part of another call: not ours to read
-        elif record.judge_at is not None and record.judge_at <= horizon:
+        elif record.judge_at is not None and record.judge_at <= until:
             due.append(record)
-    return sorted(due, key=lambda record: record.judge_at or 0.0), horizon
+    return due, horizon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

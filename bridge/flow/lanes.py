@@ -19,6 +19,7 @@ from bridge.flow.judging import settle, take
 from bridge.flow.lookup import Wishes, lay_out
 from bridge.flow.outage import Outage
 from bridge.flow.tally import Tally
+from bridge.flow.timers import turn_of_facts
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.situation import Occasion
@@ -195,7 +196,7 @@ class Lanes:
                 return False
             await _add_older_matrices(conn, wishes, [*found.known.values(), *claim.due])
             batch = await lay_out(conn, found.told, found.known.values(), claim.due, held=held, wishes=wishes, now=now)
-            await _go_through(batch, claim.horizon)
+            await _go_through(batch, claim)
             calls, changes = batch.changed_calls(), batch.changes()
             await _write(conn, batch, calls, changes)
             if self._kept != wishes.matrix.version:
@@ -268,10 +269,11 @@ async def _add_older_matrices(conn: Connection, wishes: Wishes, records: Iterabl
         wishes.matrices[version or ""] = older
 
 
-async def _go_through(batch: Batch, horizon: Instant) -> None:
+async def _go_through(batch: Batch, claim: Claim) -> None:
     """Facts and deadlines in the order in which they happened."""
     for place, told in enumerate(batch.told):
-        for record in batch.agenda.until(min(told.entry.received_at, batch.now), batch.records, before=True):
+        heard = min(told.entry.received_at, batch.now)
+        for record in batch.agenda.until(turn_of_facts(heard), batch.records):
             _settle(batch, record)
         try:
             take(batch, told)
@@ -279,7 +281,7 @@ async def _go_through(batch: Batch, horizon: Instant) -> None:
             raise Spoilt(told.entry) from error
         if place % BREATH == 0:
             await asyncio.sleep(0)
-    for place, record in enumerate(batch.agenda.until(horizon, batch.records)):
+    for place, record in enumerate(batch.agenda.until(claim.horizon, batch.records)):
         _settle(batch, record)
         if place % BREATH == 0:
             await asyncio.sleep(0)

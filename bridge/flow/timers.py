@@ -42,29 +42,46 @@ def _gist(call: Call) -> tuple[object, ...]:
     )
 
 
-def _moment(record: CallRecord, judge_at: Instant) -> tuple[Instant, Instant, str]:
-    """Calls that were told of together are judged in the order in which they ended."""
-    return judge_at, record.body.ended_at or 0.0, record.key
+Turn = tuple[Instant, Instant, str]
+"""When it is whose turn. At one moment the calls come first that are due, in the order in which they ended, and then
+the facts that are heard: a call that has been judged at that moment cannot wait for a fact that comes in afterwards.
+"""
+FOR_EVER = float("inf")
+
+
+def turn_of(judge_at: Instant, ended_at: Instant | None, id_: str) -> Turn:
+    """The turn of the call with this id; `bridge.store.calls` reads them in the same order."""
+    return judge_at, ended_at or 0.0, id_
+
+
+def turn_of_call(record: CallRecord) -> Turn | None:
+    """The turn of this call, None: it is not due."""
+    return None if record.judge_at is None else turn_of(record.judge_at, record.body.ended_at, record.id)
+
+
+def turn_of_facts(heard: Instant) -> Turn:
+    """The turn of the facts that are heard at this moment, in the order of the journal."""
+    return heard, FOR_EVER, ""
 
 
 class Agenda:
     """The calls of one batch that are to be judged, so that facts and deadlines take their turns as they happened."""
 
     def __init__(self, records: Iterable[CallRecord] = ()) -> None:
-        self._moments = [_moment(record, record.judge_at) for record in records if record.judge_at is not None]
-        heapq.heapify(self._moments)
+        self._turns: list[tuple[Turn, str]] = []
+        for record in records:
+            self.add(record)
 
     def add(self, record: CallRecord) -> None:
         """Remember when this call is due, if it is."""
-        if record.judge_at is not None:
-            heapq.heappush(self._moments, _moment(record, record.judge_at))
+        turn = turn_of_call(record)
+        if turn is not None:
+            heapq.heappush(self._turns, (turn, record.key))
 
-    def until(
-        self, moment: Instant, records: Mapping[str, CallRecord], *, before: bool = False
-    ) -> Iterator[CallRecord]:
-        """The calls due until this moment (`before`: not at the moment itself), as they are in `records` by then."""
-        while self._moments and (self._moments[0][0] < moment or (not before and self._moments[0][0] == moment)):
-            at, _, key = heapq.heappop(self._moments)
+    def until(self, turn: Turn, records: Mapping[str, CallRecord]) -> Iterator[CallRecord]:
+        """The calls whose turn has come by then, as they are in `records` when it is theirs."""
+        while self._turns and self._turns[0][0] <= turn:
+            due, key = heapq.heappop(self._turns)
             record = records.get(key)
-            if record is not None and record.judge_at == at:  # else it was put off, or judged
+            if record is not None and turn_of_call(record) == due:  # else it was put off, or judged
                 yield record

@@ -159,8 +159,11 @@ async def call_by_id(conn: AsyncConnection, call_id: str) -> CallRecord | None:
     return call_record(rows[0]) if rows else None
 
 
-_AS_THEY_ARE_JUDGED = (call.c.judge_at, func.coalesce(call.c.ended_at, 0.0), call.c.key)
-"""The order of `bridge.flow.timers`: a batch may end between two calls that are due at the same moment."""
+_AS_THEY_ARE_JUDGED = (call.c.judge_at, func.coalesce(call.c.ended_at, 0.0), call.c.id)
+"""The order of `bridge.flow.timers`: a batch may end between two calls that are due at the same moment.
+
+The last tie is broken by ids, since databases do not agree on the order of any other text.
+"""
 
 _DUE = (
     select_calls().where(call.c.judge_at <= bindparam("now")).order_by(*_AS_THEY_ARE_JUDGED).limit(bindparam("count"))
@@ -176,13 +179,15 @@ async def due_calls(conn: AsyncConnection, now: Instant, limit: int) -> list[Cal
 class DueCall:
     """As much of a call that is to be judged as says whose it is."""
 
+    id: str
     key: str
     lane: str
     judge_at: Instant
+    ended_at: Instant | None
 
 
 _DUE_LANES = (
-    select(call.c.key, call.c.lane, call.c.judge_at)
+    select(call.c.id, call.c.key, call.c.lane, call.c.judge_at, call.c.ended_at)
     .where(call.c.judge_at <= bindparam("now"))
     .order_by(*_AS_THEY_ARE_JUDGED)
     .limit(bindparam("count"))
@@ -191,8 +196,9 @@ _DUE_LANES = (
 
 async def due_lanes(conn: AsyncConnection, now: Instant, limit: int) -> list[DueCall]:
     """Whose the calls are that are to be judged now, the longest due first."""
+    names = ("id", "key", "lane", "judge_at", "ended_at")
     found = await rows_of(conn, _DUE_LANES, now=now, count=limit)
-    return [DueCall(key=key, lane=lane, judge_at=judge_at) for key, lane, judge_at in found]
+    return [DueCall(**dict(zip(names, row, strict=True))) for row in found]
 
 
 async def judge_now(conn: AsyncConnection, now: Instant, *, later_than: Instant) -> int:

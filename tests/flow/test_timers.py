@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.flow.timers import Agenda, judge_at, told_otherwise
+from bridge.flow.timers import Agenda, judge_at, told_otherwise, turn_of, turn_of_facts
 from bridge.model.call import MissedReason, Talk
 from bridge.store.calls import CallRecord
 from tests.flow.builders import pbx_call
@@ -63,6 +63,14 @@ def test_calls_come_up_in_the_order_in_which_they_are_due_and_not_after_they_wer
     agenda = Agenda(calls.values())
     records["pbx/c"] = replace(calls["c"], judge_at=9.0)
     agenda.add(records["pbx/c"])
-    assert [call.key for call in agenda.until(3.0, records, before=True)] == ["pbx/b"]
-    assert [call.key for call in agenda.until(3.0, records)] == ["pbx/a"]
-    assert [call.key for call in agenda.until(9.0, records)] == ["pbx/d", "pbx/c"]
+    assert [call.key for call in agenda.until(turn_of_facts(2.0), records)] == ["pbx/b"]
+    assert [call.key for call in agenda.until(turn_of_facts(3.0), records)] == ["pbx/a"]
+    assert [call.key for call in agenda.until(turn_of_facts(9.0), records)] == ["pbx/d", "pbx/c"]
+
+
+def test_calls_that_are_due_at_one_moment_come_up_as_they_ended_and_before_the_facts_of_that_moment():
+    calls = [record(pbx_call(name, ended_at=NOON - at), judge_at=NOON) for name, at in (("a", 1), ("b", 2), ("c", 3))]
+    records = {call.key: call for call in calls}
+    agenda = Agenda(calls)
+    assert [call.key for call in agenda.until(turn_of(NOON, NOON - 2, "pbx/b"), records)] == ["pbx/c", "pbx/b"]
+    assert [call.key for call in agenda.until(turn_of_facts(NOON), records)] == ["pbx/a"]

@@ -56,6 +56,28 @@ async def test_a_day_handled_as_it_happens_makes_the_same_as_one_from_the_journa
     assert gist(live) == gist(backlog)
 
 
+@pytest.mark.parametrize("size", [1, 2, 400])
+async def test_a_fact_that_is_heard_at_the_moment_when_a_call_is_due_comes_after_it_also_if_it_is_there_before(
+    tmp_path, size
+):
+    first = missed("c1", NOON + 20)
+    due = first.received_at + acme().policy.settle
+    second = talked("c1", NOON + 21, employee="101", received_at=due)
+    async with open_office(tmp_path / "live") as office:
+        await office.settle(first)
+        await office.hear(second)
+        await office.pass_by(LATER)
+        live = await office.everything()
+    async with open_office(tmp_path / "journal") as office:
+        office.clock.advance(LATER)
+        await office.store_facts(first, second, missed("c2", NOON + 22, client_number=BELLA, received_at=due))
+        office.lanes._size = size
+        await office.work()
+        backlog = await office.everything()
+    assert gist(live)["cases"] <= gist(backlog)["cases"]
+    assert [case.resolved_how for case in live["cases"]] == ["had been answered after all"]
+
+
 async def test_a_day_that_is_told_twice_makes_the_same(tmp_path):
     once = await course_of(tmp_path / "once", size=400)
     async with open_office(tmp_path / "twice", acme(blocked=[BLOCKED])) as office:

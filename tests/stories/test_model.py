@@ -6,5 +6,5 @@ from tests.stories.model import CrashingBridge
 
 TestIntakeAndLanes = CrashingBridge.TestCase
 TestIntakeAndLanes.settings = settings(
-    max_examples=10, stateful_step_count=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )

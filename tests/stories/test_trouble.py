@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -15,7 +16,7 @@ from bridge.store.journal import EntryState, entries, retry_failed
 from bridge.store.schema import call as call_table
 from bridge.store.schema import event as event_table
 from tests.flow.builders import ANNA, BELLA, CARLA, answered, missed, ringing
-from tests.flow.hand_clock import HandClock
+from tests.flow.hand_clock import NOON, HandClock
 from tests.store.builders import on_sqlite
 from tests.stories.office import open_office
 
@@ -106,6 +107,21 @@ async def test_a_call_that_cannot_be_judged_is_tried_again_later_and_holds_up_no
         )
     await office.pass_by(HOUR)
     assert len(await office.cases()) == 2
+
+
+async def test_calls_due_at_one_moment_are_judged_in_turn_also_one_that_only_this_batch_has_heard_of(office):
+    clients = ("+447700900401", "+447700900402", "+447700900403")
+    first = [missed(f"c{n}", NOON + n, client_number=number) for n, number in enumerate(clients)]
+    at = NOON + 60
+    office.clock.advance(60)
+    await office.store_facts(*[replace(fact, received_at=at) for fact in first])
+    await office.work()
+    await office.store_facts(replace(missed("again", NOON + 50, client_number=clients[-1]), received_at=at))
+    office.clock.advance(HOUR)
+    office.lanes._size = 2
+    await office.work()
+    cases = {case.client_number: case.origin for case in await office.cases()}
+    assert cases[clients[-1]] == "shop/c2"
 
 
 @on_sqlite
