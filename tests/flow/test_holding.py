@@ -93,18 +93,20 @@ async def test_on_an_embedded_store_there_is_nobody_to_ask(tmp_path):
 
 
 async def test_one_of_two_holds_the_line_and_the_other_takes_over_when_it_stops(postgres_url, tmp_path):
-    async with node(postgres_url, tmp_path, "two") as two, node(postgres_url, tmp_path, "one") as one:
+    async with node(postgres_url, tmp_path, "two") as two:
         await two.until(holding=True)
-        assert one.hold is None
-        assert two.holds.has("pbx")
-        assert not one.holds.has("pbx")
-        first = two.hold
-        two.holds.close()
-        await one.until(holding=True)
-        assert one.hold.epoch == first.epoch + 1
-        with pytest.raises(Superseded, match="one"):
-            await two.write(first)
-        await one.write(one.hold)
+        async with node(postgres_url, tmp_path, "one") as one:
+            await eventually(lambda: one.heard)  # it is at work
+            assert one.hold is None
+            assert two.holds.has("pbx")
+            assert not one.holds.has("pbx")
+            first = two.hold
+            two.holds.close()
+            await one.until(holding=True)
+            assert one.hold.epoch == first.epoch + 1
+            with pytest.raises(Superseded, match="one"):
+                await two.write(first)
+            await one.write(one.hold)
 
 
 async def test_while_the_server_is_being_restarted_the_holder_goes_on_and_keeps_its_epoch(tmp_path):
@@ -231,7 +233,6 @@ async def test_a_line_that_is_slow_to_end_does_not_take_the_next_ones_right_with
 
 async def test_nodes_hear_each_other_but_not_themselves(postgres_url, tmp_path):
     async with node(postgres_url, tmp_path, "one") as one, node(postgres_url, tmp_path, "two") as two:
-        await one.until(holding=True)
         await eventually(lambda: one.heard and two.heard)  # each begins with what nobody could tell it before
         one.heard.clear()
         two.heard.clear()
