@@ -1,8 +1,6 @@
 """The configuration is read again while the daemon works: for a signal or over the API, all of it or nothing."""
 
-import contextlib
 import os
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -148,19 +146,3 @@ def test_systemd_is_told_of_the_start_each_reload_and_the_stop(bridge, tmp_path)
             assert "refused" not in manager.hears("READY")["STATUS"]
             assert manager.hears("WATCHDOG")
         manager.hears("STOPPING")
-
-
-def test_the_pings_go_on_while_the_store_cannot_be_used(bridge, tmp_path):
-    with service_manager(tmp_path) as manager:
-        bridge.environment |= manager.environment | {"WATCHDOG_USEC": "100000"}
-        with bridge.started():
-            with contextlib.closing(
-                sqlite3.connect(bridge.folder / "data" / "bridge.db", isolation_level=None)
-            ) as store:
-                store.execute("BEGIN IMMEDIATE")  # for longer than anybody waits
-                assert bridge.push(ended("c1"))[0] == 503
-                assert bridge.hears("store.lost")
-                for _ in range(20):
-                    assert manager.hears("WATCHDOG")
-            bridge.hears("store.recovered")
-            assert bridge.push(ended("c1"))[0] == 202

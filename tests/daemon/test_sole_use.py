@@ -1,10 +1,8 @@
 """One embedded store has one daemon, however it is named and whenever the second one is started."""
 
-import subprocess
-
 import pytest
 
-from tests.daemon.process import BRIDGE, PATIENCE, SETTINGS, QuickBridge, ended
+from tests.daemon.process import SETTINGS, QuickBridge, ended
 from tests.daemon.test_hardship import until_handled
 
 HELD = "Another bridge works on this store"
@@ -36,27 +34,6 @@ def test_a_second_daemon_is_refused_under_whichever_name_it_knows_the_file(tmp_p
             assert refused.returncode == 1, words
             assert HELD in refused.stderr, words
         assert first.push(ended("c1"))[0] == 202
-
-
-def test_of_daemons_that_are_started_at_the_very_same_moment_exactly_one_works(bridge):
-    """Also on a store that has yet to be made."""
-    words = [BRIDGE, "run", "--config", str(bridge.path)]
-    many = [
-        subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=bridge.environment, cwd=bridge.folder)
-        for _ in range(5)
-    ]
-    told = {process.pid: process.stderr.readline() for process in many}
-    working = [process for process in many if "bridge.started" in told[process.pid]]
-    assert len(working) == 1, told
-    for process in many:
-        with process:
-            if process in working:
-                process.terminate()
-                process.stderr.read()
-                assert process.wait(PATIENCE) == 0
-            else:
-                assert HELD in told[process.pid]
-                assert process.wait(PATIENCE) == 1
 
 
 def test_commands_work_beside_a_daemon_and_only_migrate_is_refused(bridge):

@@ -1,4 +1,4 @@
-"""Two nodes, one outbox, one CRM; every step of theirs may be the last, and the CRM answers as it likes."""
+"""Two nodes, one outbox, one CRM; every step of theirs may be the last (longer: tests/faults/model_at_length.py)."""
 
 import asyncio
 import tempfile
@@ -155,4 +155,4 @@ class Outbox(RuleBasedStateMachine):
 
 
 TestOutbox = Outbox.TestCase
-TestOutbox.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestOutbox.settings = settings(max_examples=10, stateful_step_count=20, deadline=None)

@@ -37,5 +37,5 @@ def _server(postgres):
 
 TestNodeOnPostgresql = CrashingNode.TestCase
 TestNodeOnPostgresql.settings = settings(
-    max_examples=5, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=3, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
 )
