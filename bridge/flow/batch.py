@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from bridge.flow.folding import Told
 from bridge.flow.identity import Identity
-from bridge.flow.timers import Agenda
+from bridge.flow.timers import Agenda, Turn
 from bridge.model.crm import Client, Note, Task, TaskKind, TaskStatus
 from bridge.model.effects import CompleteTask, CountOnly, Effect, RepeatTask
 from bridge.model.moment import Instant
@@ -33,10 +33,11 @@ class Batch:
     """One batch. `matrix` is the current one, `matrices` has every version that a call of the batch began with.
 
     `records` are the calls by their own keys, `clients` by their lanes. `blocked` has the lookup keys of this batch
-    that are blocked, `put_off` is how many facts wait for the next one. `gave_up` has by lane the calls in which the
-    client gave up early, and when each began (D12). `settings_tasks` are the open ones by what they are about: calls
-    of several clients share them. `system` is the remote system that is told of every effect, None: there is none; what
-    it is to be told is `outgoing`. `forgotten` and `forgotten_calls` are what the journal must not keep the number of.
+    that are blocked. Nothing is judged whose turn comes after `horizon`; `put_off` is how much has to wait.
+    `gave_up` has by lane the calls in which the client gave up early, and when each began (D12). `settings_tasks` are
+    the open ones by what they are about: calls of several clients share them. `system` is the remote system that is
+    told of every effect, None: there is none; what it is to be told is `outgoing`. `forgotten` and `forgotten_calls`
+    are what the journal must not keep the number of.
     """
 
     company: Company
@@ -45,6 +46,7 @@ class Batch:
     matrices: Mapping[str, Matrix]
     told: Sequence[Told]
     agenda: Agenda
+    horizon: Turn
     records: dict[str, CallRecord]
     clients: dict[str, Client]
     system: str | None = None
@@ -163,7 +165,7 @@ class Batch:
             if client is not self._clients_before[lane]
         ]
         # Settings tasks are shared: what lies in `settings_tasks` is newer than any client's copy.
-        tasks = {task.id: task for part in parts for task in part.tasks}
+        tasks = _newest(task for part in parts for task in part.tasks)
         shared = {task.id: task for task in self.settings_tasks.values()}
         known = {task.id: task for task in self._settings_before.values()}
         tasks = {id_: task for id_, task in tasks.items() if id_ not in shared}
@@ -179,6 +181,15 @@ class Batch:
             verdicts=self.verdicts,
             counters=self.counters,
         )
+
+
+def _newest(tasks: Iterable[Task]) -> dict[str, Task]:
+    """Tasks by their ids. Those of a call that another one takes over may be in two clients' copies: the newer."""
+    found: dict[str, Task] = {}
+    for task in tasks:
+        if task.id not in found or found[task.id].version < task.version:
+            found[task.id] = task
+    return found
 
 
 def _all(groups: Iterable[tuple[R, ...]]) -> list[R]:

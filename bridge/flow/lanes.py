@@ -195,8 +195,8 @@ class Lanes:
                 self._next_due = await self._next_look(conn, now, contended=claim.passed_over)
                 return False
             await _add_older_matrices(conn, wishes, [*found.known.values(), *claim.due])
-            batch = await lay_out(conn, found.told, found.known.values(), claim.due, held=held, wishes=wishes, now=now)
-            await _go_through(batch, claim)
+            batch = await lay_out(conn, found, held=held, wishes=wishes, now=now)
+            await _go_through(batch)
             calls, changes = batch.changed_calls(), batch.changes()
             await _write(conn, batch, calls, changes)
             if self._kept != wishes.matrix.version:
@@ -269,7 +269,7 @@ async def _add_older_matrices(conn: Connection, wishes: Wishes, records: Iterabl
         wishes.matrices[version or ""] = older
 
 
-async def _go_through(batch: Batch, claim: Claim) -> None:
+async def _go_through(batch: Batch) -> None:
     """Facts and deadlines in the order in which they happened."""
     for place, told in enumerate(batch.told):
         heard = min(told.entry.received_at, batch.now)
@@ -281,7 +281,7 @@ async def _go_through(batch: Batch, claim: Claim) -> None:
             raise Spoilt(told.entry) from error
         if place % BREATH == 0:
             await asyncio.sleep(0)
-    for place, record in enumerate(batch.agenda.until(claim.horizon, batch.records)):
+    for place, record in enumerate(batch.agenda.until(batch.horizon, batch.records)):
         _settle(batch, record)
         if place % BREATH == 0:
             await asyncio.sleep(0)

@@ -1,11 +1,13 @@
 """Lays out a batch: everything that its facts may touch, with a number of queries that does not grow with the batch."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.flow.batch import BLOCKED, Batch
+from bridge.flow.claims import Unfolded
 from bridge.flow.folding import Told
-from bridge.flow.timers import Agenda
+from bridge.flow.timers import Agenda, Turn, turn_of_call, turn_of_facts
 from bridge.model.crm import Case, Client, Task, TaskKind, TaskStatus, record_id
 from bridge.model.moment import Instant
 from bridge.model.people import Company
@@ -35,44 +37,47 @@ class Wishes:
 
 
 async def lay_out(
-    conn: Connection, told: Sequence[Told], known: Iterable[CallRecord], due: Sequence[CallRecord], *,
-    held: Held, wishes: Wishes, now: Instant,
+    conn: Connection, unfolded: Unfolded, *, held: Held, wishes: Wishes, now: Instant
 ) -> Batch:  # fmt: skip
     """The batch of these facts and of these calls that are to be judged.
 
-    Facts of two clients who share a record cannot share a batch, since each would change his own copy; those of the
-    later one stay in the journal for the next batch (`Batch.put_off`). The same goes for a client who shares a contact
-    with one whom another node is at work on.
+    Two clients who share a contact (one person with two numbers) cannot share a batch, since each would change his own
+    copy: it ends before they would meet, and the rest stays in the journal for the next one (`Batch.put_off`). What
+    concerns a client who shares a contact with one whom another node is at work on stays there as well.
     """
-    company = wishes.company
-    records = {record.key: record for record in (*due, *known)}
+    company, told, due = wishes.company, unfolded.told, unfolded.claim.due
+    records = {record.key: record for record in (*due, *unfolded.known.values())}
     lanes = _lanes(told, records.values())
     keys = frozenset().union(*lanes.values())
     found = await clients(conn, lanes)
     absorbed = {key for each in told if each.call is not None for key in each.call.merged}
     await _add_own_records(conn, found, records.values(), absorbed)
-    put_off = _sharing(found) | _elsewhere(found, held)
     settings = await _settings_tasks(conn, told, due, company)
     for client in found.values():
         for task in client.tasks:
             if task.kind is TaskKind.SETTINGS and task.status is TaskStatus.OPEN and task.subject is not None:
                 settings.setdefault(task.subject, task)
-    late = {each.key for each in told if each.who.lane in put_off}
-    late |= {record.key for record in records.values() if record.lane in put_off}
+    elsewhere = _elsewhere(found, held)
+    late = {each.key for each in told if each.who.lane in elsewhere}
+    late |= {record.key for record in records.values() if record.lane in elsewhere}
+    ours = [(turn, item) for turn, item in _in_turn(told, due, now) if item.key not in late]
+    taken = _until_two_meet(ours, found, records)
+    horizon = unfolded.claim.horizon if len(taken) == len(ours) else max(turn for turn, _ in taken)
     return Batch(
         company=company,
         now=now,
         matrix=wishes.matrix,
         matrices=wishes.matrices,
-        told=[each for each in told if each.key not in late],
-        agenda=Agenda(records[record.key] for record in due if record.key not in late),
+        told=[item for _, item in taken if isinstance(item, Told)],
+        agenda=Agenda(records[item.key] for _, item in taken if isinstance(item, CallRecord)),
+        horizon=horizon,
         records=records,
         clients=found,
         system=wishes.system,
         blocked=(company.blocked & keys) | await blocked_among(conn, keys),
         gave_up=await _gave_up(conn, found, told, records.values(), company),
         settings_tasks=settings,
-        put_off=len(late),
+        put_off=len(late) + len(ours) - len(taken),
     )
 
 
@@ -124,17 +129,34 @@ def _elsewhere(found: Mapping[str, Client], held: Held) -> set[str]:
     }
 
 
-def _sharing(found: Mapping[str, Client]) -> set[str]:
-    """The lanes whose client shares a contact, and so everything else, with an earlier lane of the batch."""
-    first: dict[str, str] = {}
-    sharing: set[str] = set()
-    for lane, client in found.items():
-        ids = [contact.id for contact in client.contacts]
-        if any(id_ in first for id_ in ids):
-            sharing.add(lane)
-        else:
-            first.update(dict.fromkeys(ids, lane))
-    return sharing
+def _in_turn(told: Iterable[Told], due: Iterable[CallRecord], now: Instant) -> Iterator[tuple[Turn, Told | CallRecord]]:
+    """Facts and calls that are due, in the order in which the batch will go through them."""
+    turns = [(turn, record) for record in due if (turn := turn_of_call(record)) is not None]
+    agenda = deque(sorted(turns, key=lambda pair: pair[0]))
+    for each in told:
+        turn = turn_of_facts(min(each.entry.received_at, now))
+        while agenda and agenda[0][0] <= turn:
+            yield agenda.popleft()
+        yield turn, each
+    yield from agenda
+
+
+def _until_two_meet(
+    items: Sequence[tuple[Turn, Told | CallRecord]], found: Mapping[str, Client], records: Mapping[str, CallRecord]
+) -> Sequence[tuple[Turn, Told | CallRecord]]:
+    """The first of these: no two clients among them share a contact, and so everything else.
+
+    What a single fact brings together (a call whose number becomes another one, two calls that turn out to be one) has
+    met; it is the first of a batch then, and changes what it finds under its own client's lane.
+    """
+    lane_of: dict[str, str] = {}
+    for place, (_, item) in enumerate(items):
+        lane, keys = (item.lane, ()) if isinstance(item, CallRecord) else (item.who.lane, item.entry.call_keys)
+        lanes = {lane, *[records[key].lane for key in keys if key in records]}
+        contacts = {contact.id for name in lanes if name in found for contact in found[name].contacts}
+        if any(lane_of.setdefault(id_, lane) != lane for id_ in contacts):
+            return items[:place]
+    return items
 
 
 async def _settings_tasks(

@@ -19,9 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.model.call import Direction
+from bridge.model.crm import Contact, record_id
 from bridge.model.events import Event
 from bridge.rules.matrix import read_matrix
 from bridge.store.journal import EntryState, entries
+from bridge.store.records import Changes, save
 from tests.flow.builders import BELLA, CARLA, acme, answered, missed, recorded, ringing, talked, transferred
 from tests.flow.hand_clock import NOON, HandClock
 from tests.stories.a_day import BLOCKED
@@ -33,6 +35,7 @@ T = TypeVar("T")
 COMPANY = acme(blocked=[BLOCKED])
 MORNING_OVER = 600.0
 LATER = 7200.0
+CARLAS_OTHER = "+447700900309"
 MOST_STEPS = 30
 """Instructions of a batch after which the plug may be pulled; a batch has some twenty."""
 
@@ -50,14 +53,31 @@ FACTS: tuple[Event, ...] = (
     missed("b2", NOON + 300, client_number=BELLA),
     missed("c1", NOON + 10, client_number=CARLA),
     talked("c1", NOON + 11, client_number=CARLA, employee="102"),
+    ringing("d1", NOON + 12, client_number=CARLAS_OTHER),
+    answered("d1", NOON + 13, client_number=CARLAS_OTHER, employee="101"),
+    missed("d2", NOON + 14, client_number=CARLAS_OTHER),
     talked("x1", NOON + 80, client_number=BLOCKED),
     recorded("x1", NOON + 85),
     talked("i1", NOON + 10, direction=Direction.INTERNAL, client_number="102"),
     missed("h1", NOON + 9, client_number="anonymous"),
     missed("h2", NOON + 9, client_number=None),
 )
+TWO_NUMBERS = Contact(
+    id=record_id("contact", "old"),
+    name="Carla",
+    phones=(CARLA, CARLAS_OTHER),
+    owner_id="eve",
+    origin="old",
+    created_at=0.0,
+)
 SOME = st.lists(st.sampled_from(range(len(FACTS))), min_size=1, max_size=6)
 WHEN = st.integers(0, MOST_STEPS)
+
+
+async def know_somebody(office: Office) -> None:
+    """A client from before the story, who has two numbers."""
+    async with office.store.writing() as conn:
+        await save(conn, Changes(contacts=[TWO_NUMBERS]))
 
 
 class CrashingBridge(RuleBasedStateMachine):
@@ -100,6 +120,7 @@ class CrashingBridge(RuleBasedStateMachine):
     @initialize()
     def begins(self) -> None:
         self.do(self.start())
+        self.do(know_somebody(self.office))
 
     @rule(which=SOME)
     def facts_are_pushed(self, which: list[int]) -> None:
@@ -200,6 +221,7 @@ class CrashingBridge(RuleBasedStateMachine):
         folder, url = self.new_store()
         try:
             async with open_office(folder, COMPANY, HandClock(self.clock.now()), url=url) as office:
+                await know_somebody(office)
                 if self.acknowledged:
                     await office.store_facts(*self.acknowledged.values())
                 await office.work()

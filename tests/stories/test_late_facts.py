@@ -3,15 +3,23 @@
 from dataclasses import replace
 
 from bridge.flow.folding import MOST_STEPS
-from bridge.model.call import MissedReason, Outcome, Talk
-from bridge.model.crm import CaseStatus, LeadStatus, TaskKind, TaskStatus
+from bridge.model.call import Direction, MissedReason, Outcome, Talk
+from bridge.model.crm import CaseStatus, LeadStatus, TaskKind, TaskStatus, record_id
 from bridge.store.edits import complete_task, set_lead_status
 from bridge.store.records import Changes, save
 from tests.flow.builders import ANNA, BELLA, answered, missed, pbx_call, recorded, ringing, seen, talked
 from tests.flow.hand_clock import NOON
+from tests.stories.office import open_office
+from tests.stories.test_any_order import gist
 
 HOUR = 3600.0
 JAN_TALKED = (Talk(party="101", since=NOON + 6, until=NOON + 60),)
+
+
+async def give_second_number(office):
+    (contact,) = await office.contacts()
+    async with office.store.writing() as conn:
+        await save(conn, Changes(contacts=[replace(contact, phones=(ANNA, BELLA))]))
 
 
 async def test_a_call_first_judged_missed_that_was_answered_after_all_closes_its_case_and_completes_its_task(office):
@@ -141,13 +149,66 @@ async def test_a_number_that_becomes_known_later_finds_its_client(office):
 async def test_a_second_contact_number_in_one_batch_takes_its_turn_and_loses_nothing(office):
     """A client with two numbers: both call at once, and there is one lead."""
     await office.settle(missed("c0", NOON - HOUR))
-    (contact,) = await office.contacts()
-    async with office.store.writing() as conn:
-        await save(conn, Changes(contacts=[replace(contact, phones=(ANNA, BELLA))]))
+    await give_second_number(office)
     await office.store_facts(*[missed(f"c{n}", NOON + n, client_number=(ANNA, BELLA)[n % 2]) for n in range(1, 7)])
     await office.pass_by(HOUR)
     assert len(await office.leads()) == 1
     assert sum(case.attempts for case in await office.cases()) == 7
+
+
+async def test_two_numbers_of_one_client_take_turns_also_if_everything_was_told_at_once(tmp_path):
+    """What one of his numbers leads to is what the other one meets, as it would have been then."""
+    facts = [
+        ringing("c1", NOON),
+        answered("c2", NOON + 60, client_number=BELLA, employee="102"),
+        answered("c1", NOON + 70, employee="101"),
+        missed("c3", NOON + 80, client_number=BELLA),
+        talked("c4", NOON + 240, direction=Direction.OUTBOUND),
+    ]
+
+    async def made(folder, size: int | None):
+        async with open_office(folder) as office:
+            await office.settle(talked("c0", NOON - HOUR))
+            await give_second_number(office)
+            (lead,) = await office.leads()
+            async with office.store.writing() as conn:
+                await set_lead_status(conn, lead.id, LeadStatus.LOST, office.clock.now())
+            for fact in facts:
+                await (office.settle(fact) if size is None else office.store_facts(fact))
+            office.lanes._size = size or 400
+            await office.pass_by(3 * HOUR)
+            return gist(await office.everything())
+
+    live = await made(tmp_path / "live", None)
+    assert [id_ for id_, _, status in live["leads"] if status is LeadStatus.OPEN] == [record_id("lead", "shop/c2")]
+    for size in (1, 2, 400):
+        assert await made(tmp_path / str(size), size) == live
+
+
+async def test_a_call_whose_number_becomes_the_other_one_of_the_same_client_goes_on(office):
+    await office.settle(missed("c0", NOON - HOUR))
+    await give_second_number(office)
+    await office.hear(ringing("c1"))
+    await office.settle(talked("c1", client_number=BELLA))
+    call = await office.call("shop/c1")
+    assert (call.lane, call.outcome) == (BELLA, Outcome.ANSWERED)
+    assert len(await office.leads()) == 1
+
+
+async def test_two_numbers_of_one_client_that_turn_out_to_be_in_one_call_make_its_tasks_once(office):
+    await office.settle(missed("c0", NOON - HOUR))
+    await give_second_number(office)
+    one, other = pbx_call("1"), pbx_call("2", raw_number=BELLA)
+    up = replace(one, revision=2, answered_at=NOON + 7, talked=(Talk(party="101", since=NOON + 7),))
+    await office.settle(seen(replace(other, ended_at=NOON + 5, outcome=Outcome.MISSED)), seen(one), seen(up))
+    over = replace(up, revision=3, ended_at=NOON + 90, outcome=Outcome.ANSWERED, merged=(other.key,))
+    await office.settle(seen(over))
+    assert len(await office.leads()) == 1
+    assert {task.call_id for task in await office.tasks()} == {
+        (await office.call("shop/c0")).id,
+        record_id("call", one.key),
+    }
+    assert (await office.call(one.key)).outcome is Outcome.ANSWERED
 
 
 async def test_a_platform_that_repeats_itself_under_ever_new_ids_neither_blocks_the_others_nor_hides_the_end(office):
