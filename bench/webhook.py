@@ -19,7 +19,6 @@ import asyncio
 import json
 import multiprocessing
 import multiprocessing.connection
-import os
 import pathlib
 import sqlite3
 import statistics
@@ -29,6 +28,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+
+from ground import cpu_of_family, write_configuration
 
 TOKEN = "bench-token"  # noqa: S105  # no secret: it lives as long as the run
 HERE = pathlib.Path(__file__).parent
@@ -120,39 +121,12 @@ def fire(port: int, path: str, run: int, calls: int, connections: int) -> tuple[
     return result
 
 
-CONFIG = """
-[bridge]
-name = "Bench"
-timezone = "Europe/London"
-country = "GB"
-data_dir = "{home}"
-[web]
-listen = "127.0.0.1:{port}"
-anonymous = "read"
-[policy]
-settle = "0s"
-senior = "olga"
-top = "anna"
-[scenarios]
-file = "{matrix}"
-[[employee]]
-id = "olga"
-name = "Olga Senior"
-role = "senior"
-extensions = ["102"]
-[[employee]]
-id = "anna"
-name = "Anna Top"
-role = "top"
-extensions = ["103"]
-[[line]]
-number = "+44 20 7946 0100"
-name = "Main"
+SOURCE = f"""
 [[source]]
 id = "bench"
 kind = "webhook"
 dialect = "generic"
-token = "{token}"
+token = "{TOKEN}"
 per_second = 1000000
 burst = 1000000
 """
@@ -179,42 +153,30 @@ def start(command: list[str], port: int, path: str) -> subprocess.Popen[bytes]:
     raise RuntimeError(f"{command} does not answer")
 
 
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def bare(
     kind: str, home: pathlib.Path, run: int, calls: int, connections: int, port: int
 ) -> tuple[float, list[float], float]:
     base = home / f"{kind}-{run}.db"
     process = start([sys.executable, str(HERE / "bare_loop.py"), kind, str(base), str(port)], port, "/")
     try:
-        before = cpu_seconds(process)
+        before = cpu_of_family(process.pid)
         started, latencies = fire(port, "/hooks/bench", run, calls, connections)
         reader = sqlite3.connect(base)
         while reader.execute("SELECT count(*) FROM event").fetchone()[0] < calls:
             time.sleep(0.005)
-        return calls / (time.time() - started), latencies, cpu_seconds(process) - before
+        return calls / (time.time() - started), latencies, cpu_of_family(process.pid) - before
     finally:
         process.terminate()
         process.wait()
 
 
 def ours(home: pathlib.Path, run: int, calls: int, connections: int, port: int) -> tuple[float, list[float], float]:
-    place = home / f"bridge-{run}"
-    place.mkdir()
-    matrix = HERE.parent / "config" / "scenarios.toml"
-    (place / "bridge.toml").write_text(CONFIG.format(home=place, port=port, matrix=matrix, token=TOKEN))
-    process = start(
-        [str(pathlib.Path(sys.executable).with_name("bridge")), "run", "-c", str(place / "bridge.toml")],
-        port,
-        "/healthz",
-    )
+    path = write_configuration(home / f"bridge-{run}", port=port, sources=SOURCE)
+    process = start([str(pathlib.Path(sys.executable).with_name("bridge")), "run", "-c", str(path)], port, "/healthz")
     try:
-        before = cpu_seconds(process)
+        before = cpu_of_family(process.pid)
         started, latencies = fire(port, "/hooks/bench", run, calls, connections)
-        reader = sqlite3.connect(place / "bridge.db")
+        reader = sqlite3.connect(path.with_name("bridge.db"))
         want = "SELECT count(*) FROM verdict WHERE occasion = 'ended'"
         patience = time.time() + 120
         while reader.execute(want).fetchone()[0] < calls and time.time() < patience:
@@ -224,7 +186,7 @@ def ours(home: pathlib.Path, run: int, calls: int, connections: int, port: int) 
             found = reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
             if found != calls:
                 raise RuntimeError(f"{found} rows of {table} after {calls} calls")
-        return calls / (ended - started), latencies, cpu_seconds(process) - before
+        return calls / (ended - started), latencies, cpu_of_family(process.pid) - before
     finally:
         process.terminate()
         process.wait()
