@@ -36,9 +36,7 @@ class Wishes:
     system: str | None = None
 
 
-async def lay_out(
-    conn: Connection, unfolded: Unfolded, *, held: Held, wishes: Wishes, now: Instant
-) -> Batch:  # fmt: skip
+async def lay_out(conn: Connection, unfolded: Unfolded, *, held: Held, wishes: Wishes, now: Instant) -> Batch:
     """The batch of these facts and of these calls that are to be judged.
 
     Two clients who share a contact (one person with two numbers) cannot share a batch, since each would change his own
@@ -152,7 +150,7 @@ def _until_two_meet(
     lane_of: dict[str, str] = {}
     for place, (_, item) in enumerate(items):
         lane, keys = (item.lane, ()) if isinstance(item, CallRecord) else (item.who.lane, item.entry.call_keys)
-        lanes = {lane, *[records[key].lane for key in keys if key in records]}
+        lanes = {lane, *[records[key].lane for key in (item.key, *keys) if key in records]}
         contacts = {contact.id for name in lanes if name in found for contact in found[name].contacts}
         if any(lane_of.setdefault(id_, lane) != lane for id_ in contacts):
             return items[:place]
