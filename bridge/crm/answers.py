@@ -21,12 +21,11 @@ from aiohttp import (
 )
 
 from bridge.flow.answers import Answer, NotDelivered
+from bridge.flow.limits import LONGEST_RETRY_AFTER
 from bridge.model.moment import Instant
 
 BUSY_SECONDS: Final = 10.0
 """How long a system is left alone that says "too many requests" and not for how long."""
-LONGEST_RETRY_AFTER: Final = 3600.0
-"""Nobody is left alone for longer, whatever he asks: by then we ask again."""
 LONGEST_DETAIL: Final = 300
 
 STATUSES: Final[Mapping[int, Answer]] = {

@@ -62,6 +62,13 @@ class Breaker:
         until = now + PAUSES.longest(failures - MOST_FAILURES + 1)
         return Breaker(failures=failures, open_until=until, since=self.since or now, problem=problem)
 
+    def set_back(self, seconds: float) -> "Breaker":
+        """The same, by a clock that was set back so far."""
+        if self.open_until is None:
+            return self
+        since = None if self.since is None else self.since - seconds
+        return replace(self, open_until=self.open_until - seconds, since=since)
+
     def refused(self, problem: str, now: Instant) -> "Breaker":
         """It does not know us any more."""
         return Breaker(

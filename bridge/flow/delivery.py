@@ -8,6 +8,7 @@ time-out or a lost connection the system is asked whether it has it before it is
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 
 import structlog
 
@@ -23,7 +24,18 @@ from bridge.model.outgoing import Delivered, Parcel
 from bridge.rules.outgoing import made_by
 from bridge.store.engine import Store
 from bridge.store.errors import StoreContended, StoreUnavailable
-from bridge.store.outbox import Again, Claimed, Dead, Done, Settled, claim, forget_delivered, next_moment, settle
+from bridge.store.outbox import (
+    Again,
+    Claimed,
+    Dead,
+    Done,
+    Settled,
+    call_in,
+    claim,
+    forget_delivered,
+    next_moment,
+    settle,
+)
 
 log = structlog.get_logger()
 
@@ -37,6 +49,8 @@ FORGET_SECONDS = 600.0
 """How often what was delivered long ago is forgotten, this many at a time:"""
 FORGET_AT_ONCE = 2000
 LONGEST_PROBLEM = 500
+_LIVES = count(1)
+"""No two lives in this process have one name: what the former one has claimed is not the next one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +95,7 @@ class Delivery:
         self._limits = limits
         self._system = system
         self._node = holder
-        self._lives = 0
+        self._begin_anew()
         self._chance = chance
         self._tally = tally
         self._news = asyncio.Event()
@@ -96,6 +110,7 @@ class Delivery:
         self._next: Instant | None = None
         self._idle = False
         self._forget_at: Instant = 0.0
+        self._seen: Instant = 0.0
 
     def wake(self) -> None:
         """There may be something new in the outbox."""
@@ -144,11 +159,7 @@ class Delivery:
 
     def _begin_anew(self) -> None:
         """Under another name: nobody knows whether what we claimed last was committed; we wait for it as others do."""
-        self._lives += 1
-
-    @property
-    def _holder(self) -> str:
-        return f"{self._node}#{self._lives}"
+        self._holder = f"{self._node}#{next(_LIVES)}"
 
     async def _carry(self, attempt: Attempt) -> None:
         settled = await self.attempt(attempt)
@@ -168,6 +179,7 @@ class Delivery:
 
         """
         now, ends = self._clock.now(), asyncio.get_running_loop().time() + self._limits.attempt_seconds
+        self._keep_time(now)
         settled, room = list(self._settled), self._room(now)
         items: list[Claimed] = []
         async with self._store.writing() as conn:
@@ -179,6 +191,7 @@ class Delivery:
             if now >= self._forget_at:
                 more = await forget_delivered(conn, now - self._limits.keep, FORGET_AT_ONCE) == FORGET_AT_ONCE
                 self._forget_at = now if more else now + FORGET_SECONDS
+                await call_in(conn, self._system, now + self._limits.longest_wait)
         del self._settled[: len(settled)]
         self._idle = len(items) < room
         self._bucket.spend(len(items))
@@ -186,6 +199,15 @@ class Delivery:
             self._tell(each)
         well = self._breaker.state(now) is BreakerState.CLOSED
         return [Attempt(item=item, ends=ends, well=well) for item in items]
+
+    def _keep_time(self, now: Instant) -> None:
+        """When the clock was set back, so is what we wait for; else nothing would be told until it is there again."""
+        back = self._seen - now
+        self._seen = now
+        if back > 0.0:
+            self._paused_until -= back
+            self._breaker = self._breaker.set_back(back)
+            self._forget_at = now
 
     def _room(self, now: Instant) -> int:
         """How many attempts may begin now."""

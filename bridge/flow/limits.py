@@ -6,6 +6,8 @@ from bridge.flow.backoff import Backoff
 
 REQUESTS_OF_AN_ATTEMPT = 2
 """It may look before it tells."""
+LONGEST_RETRY_AFTER = 3600.0
+"""Nobody is left alone for longer, whatever he asks: by then we ask again."""
 SKEW_SECONDS = 5.0
 """By how much the clocks of two nodes may differ, and how late a node may notice that its time is up."""
 
@@ -34,6 +36,11 @@ class Limits:
     def backoff(self) -> Backoff:
         """The waits between two attempts at one item."""
         return Backoff(first=self.retry_first, most=self.retry_most)
+
+    @property
+    def longest_wait(self) -> float:
+        """Nothing that is to be told waits longer than this for its next turn, whatever the reason."""
+        return max(self.hold, self.retry_most, self.lease_seconds, LONGEST_RETRY_AFTER)
 
     @property
     def attempt_seconds(self) -> float:

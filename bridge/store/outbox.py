@@ -324,14 +324,14 @@ def _failed_row(each: Again | Dead, now: Instant) -> dict[str, Any]:
 
 
 async def _let_go(conn: AsyncConnection, system: str, settled: Mapping[str, Settled], now: Instant) -> None:
-    """Others may have these lanes; those that have nothing left are closed."""
+    """Others may have these lanes; those that have nothing left are closed, unless a dead letter holds what comes."""
     if not settled:
         return
     left: dict[str, int | None] = dict(await rows_for(conn, _LEFT, sorted(settled), of=system))
-    empty = sorted(lane for lane, first in left.items() if first is None)
+    empty = {lane for lane, first in left.items() if first is None and not isinstance(settled[lane], Dead)}
     if empty:
-        await rows_for(conn, _CLOSE, empty, of=system)
-    rows = [_free_row(system, lane, settled[lane], now) for lane in sorted(left) if left[lane] is not None]
+        await rows_for(conn, _CLOSE, sorted(empty), of=system)
+    rows = [_free_row(system, lane, settled[lane], now) for lane in sorted(left.keys() - empty)]
     if rows:
         await conn.execute(_LET_GO, rows)
 
@@ -357,6 +357,18 @@ async def next_moment(conn: AsyncConnection, system: str, holder: str) -> Instan
     """When the next lane of this system may be tried by this holder; None: nothing else waits."""
     found = await rows_of(conn, _NEXT, of=system, me=holder)
     return float(found[0][0]) if found else None
+
+
+_TOO_FAR = (
+    update(outbox_lane)
+    .where(outbox_lane.c.system == bindparam("of"), outbox_lane.c.next_at > bindparam("latest"))
+    .values(next_at=bindparam("latest"))
+)
+
+
+async def call_in(conn: AsyncConnection, system: str, latest: Instant) -> None:
+    """No lane is to wait longer than that: it was left by a clock that was ahead."""
+    await conn.execute(_TOO_FAR, {"of": system, "latest": latest})
 
 
 _OLD = (

@@ -13,7 +13,7 @@ from bridge.flow.delivery import Delivery
 from bridge.flow.limits import Limits
 from bridge.flow.tally import Tally
 from bridge.store.engine import Store
-from bridge.store.outbox import OutboxState, replay_dead
+from bridge.store.outbox import OutboxState, next_moment, replay_dead
 from tests.crm.fake_crm import open_crm
 from tests.flow.hand_clock import NOON, HandClock
 from tests.flow.parcels import SYSTEM, drive, intended, listed, one_turn, parcels_of, put
@@ -199,6 +199,21 @@ async def test_a_dead_letter_holds_back_its_own_client_for_a_while_and_nobody_el
     assert dead.problem == "it answered 422 Unprocessable Entity: told 422"
     await desk.drive(20)
     assert crm.by_lane() == intended([*bad[1:], *good]), "the rest is worth more than nothing"
+
+
+async def test_a_dead_letter_holds_back_also_what_its_client_has_only_later(desk, store, crm):
+    bad = parcels_of(1)
+    await put(store, bad[:1], desk.clock.now())
+    crm.moods = ["422"]
+    await desk.drive(5)
+    await put(store, bad, desk.clock.now())
+    await desk.drive(60)
+    states = await desk.states()
+    assert [states[item.key] for item in bad] == [OutboxState.DEAD, OutboxState.HELD, OutboxState.HELD]
+    await desk.drive(LIMITS.hold)
+    assert crm.by_lane() == intended(bad[1:])
+    async with store.reading() as conn:
+        assert await next_moment(conn, SYSTEM, "nobody") is None, "nothing is left of the lane"
 
 
 async def test_a_dead_letter_that_is_replayed_goes_before_what_it_held_back(desk, store, crm):
@@ -391,6 +406,46 @@ async def test_work_that_is_cut_off_leaves_what_is_under_way_to_be_looked_at(sto
     again = node(crm, name="again")
     await again.drive(desk.limits.lease_seconds + 60)
     assert crm.by_lane() == intended(items)
+
+
+async def test_who_is_begun_anew_in_the_same_process_takes_over_what_the_former_one_was_cut_off_from(
+    store, clock, node, forgetful_crm
+):
+    crm = forgetful_crm
+    desk = node(crm)
+    items = parcels_of(1)
+    await put(store, items, NOON)
+    crm.mood = "done, hangs"
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(desk.delivery.work())
+        await crm.has(1)
+        working.cancel()
+    crm.mood = "works"
+    again = node(crm)  # of the same name, as after a reload
+    async with asyncio.TaskGroup() as tasks:
+        working = tasks.create_task(again.delivery.work())
+        async with asyncio.timeout(20):
+            while len(crm.records) < len(items):  # the clock goes on while it works
+                clock.advance(5)
+                await asyncio.sleep(0.01)
+        again.delivery.close()
+        await working
+    assert crm.by_lane() == intended(items)
+
+
+async def test_a_clock_that_was_far_ahead_and_is_set_right_holds_nothing_up(desk, store, clock, crm):
+    clock.advance(365 * DAY)
+    first, second = parcels_of(1), parcels_of(2)
+    await put(store, first, clock.now())
+    clock.advance(-365 * DAY)
+    await desk.drive(LIMITS.longest_wait + 60, step=60.0)
+    assert crm.by_lane() == intended(first)
+    crm.moods = ["patience"]
+    await put(store, second, clock.now())
+    await desk.drive(0)
+    clock.advance(-DAY)
+    await desk.drive(LIMITS.longest_wait + 60, step=60.0)
+    assert crm.by_lane() == intended([*first, *second])
 
 
 async def test_three_nodes_on_one_postgresql_tell_everything_once_though_one_is_cut_off(
