@@ -66,7 +66,7 @@ async def claimed(conn: Connection, held: Held, size: int, now: Instant) -> Clai
     """
     if held.everything:
         entries = await pending(conn, size)
-        until = now if len(entries) < size else min(now, entries[-1].received_at)
+        until = now if len(entries) < size else min(now, _latest(entries))
         found = Claim(entries=entries, due=await due_calls(conn, until, size), horizon=turn_of_facts(until))
     else:
         found = await _claimed_among_others(conn, held, size, now)
@@ -82,6 +82,11 @@ def _in_bounds(found: Claim, size: int) -> Claim:
     if size == 1 and entries:
         due = ()  # one thing alone, so that it can be blamed; what is left of the facts comes before the deadline
     return replace(found, entries=entries, due=due, horizon=horizon, full=full)
+
+
+def _latest(entries: Iterable[JournalEntry | WaitingEntry]) -> Instant:
+    """When the last of these facts was heard, which need not be the last one in the journal: clocks differ."""
+    return max(entry.received_at for entry in entries)
 
 
 def _until(horizon: Turn, entries: Iterable[E]) -> list[E]:
@@ -109,7 +114,7 @@ async def _claimed_among_others(conn: Connection, held: Held, size: int, now: In
             else:
                 held.bar(names[entry.id])
     complete = seen == len(looked_at) < WINDOWS * size
-    until = now if complete or not seen else min(now, looked_at[seen - 1].received_at)
+    until = now if complete or not seen else min(now, _latest(looked_at[:seen]))
     due, horizon = await _due_among_others(conn, held, size, until)
     if horizon < turn_of_facts(until):  # more calls are due than we have looked at
         taken = _until(horizon, taken)

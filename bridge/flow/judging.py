@@ -40,9 +40,11 @@ def take(batch: Batch, told: Told) -> None:
     before = batch.records.get(told.key)
     if before is not None and before.lane == BLOCKED:
         batch.forgotten.append(told.entry.id)
+        _forget_absorbed(batch, told.call)
     elif batch.is_blocked(told.who):
         batch.forgotten.append(told.entry.id)
         _forget(batch, told.call, before)
+        _forget_absorbed(batch, told.call)
     else:
         after = absorb(batch, before, _brought_up(batch, before, told, told.call))
         if after is not before:
@@ -301,6 +303,20 @@ def _forget(batch: Batch, call: Call, before: CallRecord | None) -> None:
     batch.count("blocked")
     if before is not None:
         batch.forgotten_calls.add(call.key)
+    _leave_bare(batch, call)
+
+
+def _forget_absorbed(batch: Batch, call: Call) -> None:
+    """What turned out to be a blocked caller's call under another key is his; later facts about it lead to his."""
+    for key in call.merged:
+        batch.aliases[key] = record_id("call", call.key)
+        other = batch.records.get(key)
+        if other is not None and other.lane != BLOCKED:
+            batch.forgotten_calls.add(key)
+            _leave_bare(batch, other.body)
+
+
+def _leave_bare(batch: Batch, call: Call) -> None:
     bare = Call(
         key=call.key,
         source=call.source,

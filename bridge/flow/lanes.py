@@ -19,7 +19,7 @@ from bridge.flow.judging import settle, take
 from bridge.flow.lookup import Wishes, lay_out
 from bridge.flow.outage import Outage
 from bridge.flow.tally import Tally
-from bridge.flow.timers import turn_of_facts
+from bridge.flow.timers import turns_of_facts
 from bridge.model.moment import Instant
 from bridge.model.people import Company
 from bridge.model.situation import Occasion
@@ -271,9 +271,9 @@ async def _add_older_matrices(conn: Connection, wishes: Wishes, records: Iterabl
 
 async def _go_through(batch: Batch) -> None:
     """Facts and deadlines in the order in which they happened."""
-    for place, told in enumerate(batch.told):
-        heard = min(told.entry.received_at, batch.now)
-        for record in batch.agenda.until(turn_of_facts(heard), batch.records):
+    turns = turns_of_facts(min(told.entry.received_at, batch.now) for told in batch.told)
+    for place, (told, turn) in enumerate(zip(batch.told, turns, strict=True)):
+        for record in batch.agenda.until(turn, batch.records):
             _settle(batch, record)
         try:
             take(batch, told)

@@ -1,13 +1,13 @@
 """Lays out a batch: everything that its facts may touch, with a number of queries that does not grow with the batch."""
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bridge.flow.batch import BLOCKED, Batch
 from bridge.flow.claims import Unfolded
 from bridge.flow.folding import Told
-from bridge.flow.timers import Agenda, Turn, turn_of_call, turn_of_facts
+from bridge.flow.timers import Agenda, Turn, turn_of_call, turns_of_facts
 from bridge.model.crm import Case, Client, Task, TaskKind, TaskStatus, record_id
 from bridge.model.moment import Instant
 from bridge.model.people import Company
@@ -48,8 +48,7 @@ async def lay_out(conn: Connection, unfolded: Unfolded, *, held: Held, wishes: W
     lanes = _lanes(told, records.values())
     keys = frozenset().union(*lanes.values())
     found = await clients(conn, lanes)
-    absorbed = {key for each in told if each.call is not None for key in each.call.merged}
-    await _add_own_records(conn, found, records.values(), absorbed)
+    await _add_own_records(conn, found, records.values(), told)
     settings = await _settings_tasks(conn, told, due, company)
     for client in found.values():
         for task in client.tasks:
@@ -90,19 +89,28 @@ def _lanes(told: Iterable[Told], records: Iterable[CallRecord]) -> dict[str, fro
 
 
 async def _add_own_records(
-    conn: Connection, found: dict[str, Client], records: Iterable[CallRecord], absorbed: Collection[str]
+    conn: Connection, found: dict[str, Client], records: Iterable[CallRecord], told: Iterable[Told]
 ) -> None:
-    """For calls that may be judged again: what they have made already, closed or done since, so that it stays so."""
+    """For calls that may be judged again: what they have made already, closed or done since, so that it stays so.
+
+    A call of which it becomes known that it is another client's has it in both lanes.
+    """
+    absorbed: set[str] = set()
+    lanes_of: dict[str, set[str]] = defaultdict(set)
+    for each in told:
+        merged = each.call.merged if each.call is not None else ()
+        absorbed.update(merged)
+        for key in (each.key, *merged):
+            lanes_of[key].add(each.who.lane)
     again = [
-        record
-        for record in records
-        if record.lane in found and (record.judged_at is not None or record.body.merged or record.key in absorbed)
+        record for record in records if record.judged_at is not None or record.body.merged or record.key in absorbed
     ]
     tasks = await tasks_of_calls(conn, [record.id for record in again])
     cases = await cases_by_id(conn, [record_id("case", key) for record in again for key in _facts(record)])
     for record in again:
         own = [case for key in _facts(record) if (case := cases.get(record_id("case", key))) is not None]
-        found[record.lane] = _with_own(found[record.lane], tasks.get(record.id, ()), own)
+        for lane in {record.lane, *lanes_of[record.key]} & found.keys():
+            found[lane] = _with_own(found[lane], tasks.get(record.id, ()), own)
 
 
 def _facts(record: CallRecord) -> tuple[str, ...]:
@@ -127,12 +135,11 @@ def _elsewhere(found: Mapping[str, Client], held: Held) -> set[str]:
     }
 
 
-def _in_turn(told: Iterable[Told], due: Iterable[CallRecord], now: Instant) -> Iterator[tuple[Turn, Told | CallRecord]]:
+def _in_turn(told: Sequence[Told], due: Iterable[CallRecord], now: Instant) -> Iterator[tuple[Turn, Told | CallRecord]]:
     """Facts and calls that are due, in the order in which the batch will go through them."""
     turns = [(turn, record) for record in due if (turn := turn_of_call(record)) is not None]
     agenda = deque(sorted(turns, key=lambda pair: pair[0]))
-    for each in told:
-        turn = turn_of_facts(min(each.entry.received_at, now))
+    for each, turn in zip(told, turns_of_facts(min(each.entry.received_at, now) for each in told), strict=True):
         while agenda and agenda[0][0] <= turn:
             yield agenda.popleft()
         yield turn, each
@@ -142,7 +149,7 @@ def _in_turn(told: Iterable[Told], due: Iterable[CallRecord], now: Instant) -> I
 def _until_two_meet(
     items: Sequence[tuple[Turn, Told | CallRecord]], found: Mapping[str, Client], records: Mapping[str, CallRecord]
 ) -> Sequence[tuple[Turn, Told | CallRecord]]:
-    """The first of these: no two clients among them share a contact, and so everything else.
+    """The first of these: no two clients among them share a contact, and so everything else, or what a call has made.
 
     What a single fact brings together (a call whose number becomes another one, two calls that turn out to be one) has
     met; it is the first of a batch then, and changes what it finds under its own client's lane.
@@ -151,10 +158,17 @@ def _until_two_meet(
     for place, (_, item) in enumerate(items):
         lane, keys = (item.lane, ()) if isinstance(item, CallRecord) else (item.who.lane, item.entry.call_keys)
         lanes = {lane, *[records[key].lane for key in (item.key, *keys) if key in records]}
-        contacts = {contact.id for name in lanes if name in found for contact in found[name].contacts}
-        if any(lane_of.setdefault(id_, lane) != lane for id_ in contacts):
+        ids = {id_ for name in lanes if name in found for id_ in _own(found[name])}
+        if any(lane_of.setdefault(id_, lane) != lane for id_ in ids):
             return items[:place]
     return items
+
+
+def _own(client: Client) -> Iterator[str]:
+    """The ids of what nobody else may change meanwhile; settings tasks are shared by design."""
+    yield from (contact.id for contact in client.contacts)
+    yield from (case.id for case in client.cases)
+    yield from (task.id for task in client.tasks if task.kind is not TaskKind.SETTINGS)
 
 
 async def _settings_tasks(

@@ -35,7 +35,8 @@ def absorb(batch: Batch, before: CallRecord | None, after: CallRecord) -> CallRe
 
 def _take_over(batch: Batch, call: CallRecord, other: CallRecord, *, new: bool) -> CallRecord:
     """`new`: the surviving call is first heard of now, so it began when the other did."""
-    batch.move_tasks(other.lane, other.id, call.id)
+    for lane in {call.lane, other.lane}:
+        batch.move_tasks(lane, other.id, call.id)
     ended_at = other.body.ended_at if other.body.ended_at is not None else batch.now
     batch.put(
         replace(other, listed=False, judge_at=None, unknown_party=None, body=replace(other.body, ended_at=ended_at))

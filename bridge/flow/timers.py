@@ -4,6 +4,7 @@ the call's row (`judge_at`), so it survives a restart and is gone when the call 
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
 
 from bridge.model.call import Call
 from bridge.model.moment import Instant
@@ -62,6 +63,11 @@ def turn_of_call(record: CallRecord) -> Turn | None:
 def turn_of_facts(heard: Instant) -> Turn:
     """The turn of the facts that are heard at this moment, in the order of the journal."""
     return heard, FOR_EVER, ""
+
+
+def turns_of_facts(heard: Iterable[Instant]) -> Iterator[Turn]:
+    """The turns of facts in the order of the journal: a clock that is behind brings none before earlier ones."""
+    return map(turn_of_facts, accumulate(heard, max))
 
 
 class Agenda:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.model.call import Direction
 from bridge.model.crm import TaskKind
-from tests.flow.builders import ANNA, BELLA, acme, answered, missed, recorded, ringing, talked, transferred
+from tests.flow.builders import ANNA, BELLA, CARLA, acme, answered, missed, recorded, ringing, talked, transferred
 from tests.flow.hand_clock import NOON
 from tests.stories.a_day import BLOCKED, a_day
 from tests.stories.office import Office, open_office
@@ -76,6 +76,22 @@ async def test_a_fact_that_is_heard_at_the_moment_when_a_call_is_due_comes_after
         backlog = await office.everything()
     assert gist(live)["cases"] <= gist(backlog)["cases"]
     assert [case.resolved_how for case in live["cases"]] == ["had been answered after all"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 400])
+async def test_nodes_whose_clocks_differ_make_the_same_wherever_a_batch_is_cut(tmp_path, size):
+    async with open_office(tmp_path) as office:
+        await office.hear(missed("c1", NOON + 20))
+        await office.store_facts(
+            talked("c1", NOON + 21, employee="101", received_at=NOON + 24),
+            missed("c2", NOON + 22, client_number=BELLA, received_at=NOON + 22),
+            missed("c3", NOON + 23, client_number=CARLA, received_at=NOON + 25),
+        )
+        office.clock.advance(LATER)
+        office.lanes._size = size
+        await office.work()
+        (case,) = [case for case in await office.cases() if case.client_number == ANNA]
+        assert case.resolved_how == "had been answered after all"
 
 
 async def test_a_day_that_is_told_twice_makes_the_same(tmp_path):

@@ -1,9 +1,11 @@
 """S1, S3-22: a blocked number touches nothing, under any spelling, in any channel, in either direction."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
-from bridge.model.call import Direction, Talk
+from bridge.model.call import Direction, Outcome, Talk
 from bridge.model.events import ChatRequested, FormSubmitted
 from bridge.model.phone import PhoneNumber
 from bridge.store.blocked import block, unblock
@@ -108,4 +110,29 @@ async def test_a_number_blocked_between_the_end_and_the_verdict_gets_none(office
 
 async def test_a_blocked_event_that_is_repeated_is_still_a_duplicate(shut_office):
     assert (await shut_office.hear(missed(), missed())).duplicates == 1
+    assert await shut_office.counters() == {"blocked": 1}
+
+
+OTHER_LEG = pbx_call("m", raw_number=None)
+MISSED_LEG = replace(OTHER_LEG, ended_at=NOON + 2, outcome=Outcome.MISSED, revision=2)
+BLOCKED_LEG = pbx_call("k", raw_number=ANNA, merged=(OTHER_LEG.key,), started_at=NOON + 1)
+OVER = replace(BLOCKED_LEG, ended_at=NOON + 9, outcome=Outcome.MISSED, revision=2)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        [seen(OTHER_LEG), seen(BLOCKED_LEG, NOON + 3), seen(OVER)],
+        [seen(OTHER_LEG), seen(MISSED_LEG), seen(BLOCKED_LEG, NOON + 3), seen(OVER)],
+        [seen(BLOCKED_LEG, NOON + 3), seen(OVER), seen(MISSED_LEG, NOON + 10)],
+        [seen(OTHER_LEG), seen(replace(BLOCKED_LEG, merged=()), NOON + 3), seen(OVER)],
+    ],
+    ids=["it lives", "it has just ended", "it is told of later", "it is told of at the end"],
+)
+@pytest.mark.parametrize("size", [1, 400])
+async def test_a_call_that_a_blocked_callers_call_takes_over_is_his(shut_office, facts, size):
+    shut_office.lanes._size = size
+    await shut_office.hear(*facts)
+    await shut_office.pass_by(600)
+    assert not any((await shut_office.everything()).values())
     assert await shut_office.counters() == {"blocked": 1}

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+import pytest
+
 from bridge.flow.folding import MOST_STEPS
 from bridge.model.call import Direction, MissedReason, Outcome, Talk
 from bridge.model.crm import CaseStatus, LeadStatus, TaskKind, TaskStatus, record_id
 from bridge.store.edits import complete_task, set_lead_status
 from bridge.store.records import Changes, save
-from tests.flow.builders import ANNA, BELLA, answered, missed, pbx_call, recorded, ringing, seen, talked
+from tests.flow.builders import ANNA, BELLA, acme, answered, missed, pbx_call, recorded, ringing, seen, talked
 from tests.flow.hand_clock import NOON
 from tests.stories.office import open_office
 from tests.stories.test_any_order import gist
@@ -209,6 +211,53 @@ async def test_two_numbers_of_one_client_that_turn_out_to_be_in_one_call_make_it
         record_id("call", one.key),
     }
     assert (await office.call(one.key)).outcome is Outcome.ANSWERED
+
+
+@pytest.mark.parametrize("settle", [0.0, 3.0])
+@pytest.mark.parametrize("late", [0.0, 5.0])
+@pytest.mark.parametrize("size", [1, 2, 400])
+async def test_a_hidden_call_that_turns_out_to_be_somebodys_and_answered_closes_its_case_whenever_it_is_judged(
+    tmp_path, settle, late, size
+):
+    async with open_office(tmp_path, acme(settle=settle)) as office:
+        await office.settle(missed("h1", client_number="anonymous"))
+        await office.store_facts(talked("h1", NOON + 21, received_at=office.clock.now()))
+        office.clock.advance(late)
+        office.lanes._size = size
+        await office.work()
+        await office.pass_by(HOUR)
+        (case,), (task,) = await office.cases(), await office.tasks(TaskStatus.DONE)
+        assert (case.status, case.resolved_how, case.task_id) == (
+            CaseStatus.CLOSED,
+            "had been answered after all",
+            task.id,
+        )
+
+
+@pytest.mark.parametrize("late", [0.0, 5.0])
+async def test_an_answered_call_that_takes_over_a_hidden_one_closes_its_case_whenever_it_is_judged(office, late):
+    lost = pbx_call("1", raw_number=None, ended_at=NOON + 2, outcome=Outcome.MISSED, revision=2)
+    await office.settle(seen(lost))
+    over = pbx_call("2", merged=(lost.key,), answered_at=NOON + 6, ended_at=NOON + 60, outcome=Outcome.ANSWERED)
+    await office.store_facts(seen(replace(over, talked=JAN_TALKED)))
+    await office.pass_by(60 + late)
+    await office.pass_by(HOUR)
+    assert [case.status for case in await office.cases()] == [CaseStatus.CLOSED]
+    assert [task.status for task in await office.tasks() if task.kind is TaskKind.CALLBACK] == [TaskStatus.DONE]
+
+
+@pytest.mark.parametrize("size", [1, 2, 400])
+async def test_a_case_of_two_hidden_callers_of_which_one_turns_out_to_be_somebody_is_not_lost(office, size):
+    await office.settle(missed("h1", client_number="anonymous"))
+    at = office.clock.now()
+    await office.store_facts(
+        talked("h1", NOON + 21, received_at=at), missed("h2", NOON + 22, client_number="anonymous", received_at=at)
+    )
+    office.lanes._size = size
+    await office.pass_by(HOUR)
+    closed, waiting = await office.cases()
+    assert (closed.status, waiting.status, waiting.attempts) == (CaseStatus.CLOSED, CaseStatus.OPEN, 1)
+    assert [task.id for task in await office.tasks(TaskStatus.OPEN)] == [waiting.task_id]
 
 
 async def test_a_platform_that_repeats_itself_under_ever_new_ids_neither_blocks_the_others_nor_hides_the_end(office):
