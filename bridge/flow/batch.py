@@ -11,7 +11,7 @@ from typing import TypeVar
 from bridge.flow.folding import Told
 from bridge.flow.identity import Identity
 from bridge.flow.timers import Agenda, Turn
-from bridge.model.crm import Client, Note, Task, TaskKind, TaskStatus
+from bridge.model.crm import Client, Note, Task, TaskKind, TaskStatus, record_id
 from bridge.model.effects import CompleteTask, CountOnly, Effect, RepeatTask
 from bridge.model.moment import Instant
 from bridge.model.outgoing import Outgoing
@@ -32,8 +32,9 @@ BLOCKED = "blocked"
 class Batch:
     """One batch. `matrix` is the current one, `matrices` has every version that a call of the batch began with.
 
-    `records` are the calls by their own keys, `clients` by their lanes. `blocked` has the lookup keys of this batch
-    that are blocked. Nothing is judged whose turn comes after `horizon`; `put_off` is how much has to wait.
+    `records` are the calls by their own keys, `clients` by their lanes; `lent` says by lane which tasks and cases are
+    there only for one call, which had made them, and for which. `blocked` has the lookup keys of this batch that are
+    blocked. Nothing is judged whose turn comes after `horizon`; `put_off` is how much has to wait.
     `gave_up` has by lane the calls in which the client gave up early, and when each began (D12). `settings_tasks` are
     the open ones by what they are about: calls of several clients share them. `system` is the remote system that is
     told of every effect, None: there is none; what it is to be told is `outgoing`. `forgotten` and `forgotten_calls`
@@ -49,6 +50,7 @@ class Batch:
     horizon: Turn
     records: dict[str, CallRecord]
     clients: dict[str, Client]
+    lent: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     system: str | None = None
     blocked: frozenset[str] = frozenset()
     gave_up: dict[str, dict[str, Instant]] = field(default_factory=dict)
@@ -82,6 +84,19 @@ class Batch:
     def matrix_of(self, record: CallRecord) -> Matrix:
         """The scenarios that this call began with."""
         return self.matrices.get(record.matrix or "", self.matrix)
+
+    def client_of(self, record: CallRecord) -> Client:
+        """The client of this call, as any batch has him: without what is there for another call of the batch alone."""
+        client, lent = self.clients[record.lane], self.lent.get(record.lane)
+        if not lent:
+            return client
+        own = {record.id, *[record_id("call", key) for key in record.body.merged]}
+        hidden = {id_ for id_, call_id in lent.items() if call_id not in own}
+        return replace(
+            client,
+            tasks=tuple([task for task in client.tasks if task.id not in hidden]),
+            cases=tuple([case for case in client.cases if case.id not in hidden]),
+        )
 
     def put(self, record: CallRecord) -> None:
         """The call is like this now."""

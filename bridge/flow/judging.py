@@ -171,7 +171,7 @@ def _attach(batch: Batch, record: CallRecord) -> None:
 
 
 def _decide(batch: Batch, record: CallRecord, occasion: Occasion) -> Verdict:
-    client, call, company = batch.clients[record.lane], record.body, batch.company
+    client, call, company = batch.client_of(record), record.body, batch.company
     subject = settings_subject(company, call)
     settings = batch.settings_tasks.get(subject) if subject is not None else None
     situation = Situation(

@@ -19,6 +19,7 @@ from bridge.store.calls import CallRecord, short_abandons
 from bridge.store.claims import Held
 from bridge.store.clients import cases_by_id, clients, name_of_contact, settings_tasks, tasks_of_calls
 from bridge.store.engine import Connection
+from bridge.store.journal import name_of_call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ async def lay_out(conn: Connection, unfolded: Unfolded, *, held: Held, wishes: W
     lanes = _lanes(told, records.values())
     keys = frozenset().union(*lanes.values())
     found = await clients(conn, lanes)
-    await _add_own_records(conn, found, records.values(), told)
+    lent = await _add_own_records(conn, found, records.values(), told)
     settings = await _settings_tasks(conn, told, due, company)
     for client in found.values():
         for task in client.tasks:
@@ -70,6 +71,7 @@ async def lay_out(conn: Connection, unfolded: Unfolded, *, held: Held, wishes: W
         horizon=horizon,
         records=records,
         clients=found,
+        lent=lent,
         system=wishes.system,
         blocked=(company.blocked & keys) | await blocked_among(conn, keys),
         gave_up=await _gave_up(conn, found, told, records.values(), company),
@@ -90,11 +92,13 @@ def _lanes(told: Iterable[Told], records: Iterable[CallRecord]) -> dict[str, fro
 
 async def _add_own_records(
     conn: Connection, found: dict[str, Client], records: Iterable[CallRecord], told: Iterable[Told]
-) -> None:
+) -> dict[str, dict[str, str]]:
     """For calls that may be judged again: what they have made already, closed or done since, so that it stays so.
 
-    A call of which it becomes known that it is another client's has it in both lanes.
+    A call of which it becomes known that it is another client's has it in both lanes. Gives by lane what was added, and
+    for which call.
     """
+    lent: dict[str, dict[str, str]] = defaultdict(dict)
     absorbed: set[str] = set()
     lanes_of: dict[str, set[str]] = defaultdict(set)
     for each in told:
@@ -110,7 +114,10 @@ async def _add_own_records(
     for record in again:
         own = [case for key in _facts(record) if (case := cases.get(record_id("case", key))) is not None]
         for lane in {record.lane, *lanes_of[record.key]} & found.keys():
+            known = _ids(found[lane])
             found[lane] = _with_own(found[lane], tasks.get(record.id, ()), own)
+            lent[lane] |= dict.fromkeys(_ids(found[lane]) - known, record.id)
+    return lent
 
 
 def _facts(record: CallRecord) -> tuple[str, ...]:
@@ -118,12 +125,17 @@ def _facts(record: CallRecord) -> tuple[str, ...]:
 
 
 def _with_own(client: Client, tasks: Iterable[Task], cases: Iterable[Case]) -> Client:
-    here = {task.id for task in client.tasks} | {case.id for case in client.cases}
+    here = _ids(client)
     return replace(
         client,
         tasks=(*client.tasks, *[task for task in tasks if task.id not in here]),
         cases=(*client.cases, *[case for case in cases if case.id not in here]),
     )
+
+
+def _ids(client: Client) -> set[str]:
+    """The ids of his tasks and cases."""
+    return {task.id for task in client.tasks} | {case.id for case in client.cases}
 
 
 def _elsewhere(found: Mapping[str, Client], held: Held) -> set[str]:
@@ -156,10 +168,15 @@ def _until_two_meet(
     """
     lane_of: dict[str, str] = {}
     for place, (_, item) in enumerate(items):
-        lane, keys = (item.lane, ()) if isinstance(item, CallRecord) else (item.who.lane, item.entry.call_keys)
-        lanes = {lane, *[records[key].lane for key in (item.key, *keys) if key in records]}
+        call = item.body if isinstance(item, CallRecord) else item.call
+        lane, others = (item.lane, ()) if isinstance(item, CallRecord) else (item.who.lane, item.entry.call_keys)
+        keys = (item.key, *others, *(call.merged if call is not None else ()))
+        lanes = {lane, *[records[key].lane for key in keys if key in records]}
         ids = {id_ for name in lanes if name in found for id_ in _own(found[name])}
-        if any(lane_of.setdefault(id_, lane) != lane for id_ in ids):
+        if call is not None and (call.answered or call.ended):  # it may have made something by then
+            ids.add(name_of_call(item.key))
+        met = (lane_of.get(name_of_call(key), lane) for key in keys)
+        if any(lane_of.setdefault(id_, lane) != lane for id_ in ids) or any(other != lane for other in met):
             return items[:place]
     return items
 

@@ -18,13 +18,25 @@ from hypothesis import event as note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from bridge.model.call import Direction
+from bridge.model.call import Direction, Outcome, Talk
 from bridge.model.crm import Contact, record_id
 from bridge.model.events import Event
 from bridge.rules.matrix import read_matrix
 from bridge.store.journal import EntryState, entries
 from bridge.store.records import Changes, save
-from tests.flow.builders import BELLA, CARLA, acme, answered, missed, recorded, ringing, talked, transferred
+from tests.flow.builders import (
+    BELLA,
+    CARLA,
+    acme,
+    answered,
+    missed,
+    pbx_call,
+    recorded,
+    ringing,
+    seen,
+    talked,
+    transferred,
+)
 from tests.flow.hand_clock import NOON, HandClock
 from tests.stories.a_day import BLOCKED
 from tests.stories.office import SCENARIOS, URL, Office, open_office
@@ -39,6 +51,16 @@ CARLAS_OTHER = "+447700900309"
 MOST_STEPS = 30
 """Instructions of a batch after which the plug may be pulled; a batch has some twenty."""
 
+LEG = pbx_call("m", raw_number=None)
+WHOLE = pbx_call(
+    "k",
+    raw_number=CARLA,
+    merged=(LEG.key,),
+    answered_at=NOON + 6,
+    ended_at=NOON + 30,
+    outcome=Outcome.ANSWERED,
+    talked=(Talk(party="101", since=NOON + 6, until=NOON + 30),),
+)
 FACTS: tuple[Event, ...] = (
     ringing("a1", NOON),
     missed("a1", NOON + 20),
@@ -61,6 +83,11 @@ FACTS: tuple[Event, ...] = (
     talked("i1", NOON + 10, direction=Direction.INTERNAL, client_number="102"),
     missed("h1", NOON + 9, client_number="anonymous"),
     missed("h2", NOON + 9, client_number=None),
+    talked("h1", NOON + 14, client_number=BELLA, employee="102"),
+    missed("h2", NOON + 15, client_number=CARLA),
+    seen(LEG),
+    seen(replace(LEG, revision=2, ended_at=NOON + 20, outcome=Outcome.MISSED)),
+    seen(WHOLE),
 )
 TWO_NUMBERS = Contact(
     id=record_id("contact", "old"),

@@ -260,6 +260,22 @@ async def test_a_case_of_two_hidden_callers_of_which_one_turns_out_to_be_somebod
     assert [task.id for task in await office.tasks(TaskStatus.OPEN)] == [waiting.task_id]
 
 
+@pytest.mark.parametrize("size", [1, 2, 400])
+async def test_a_missed_call_that_becomes_somebodys_while_another_of_his_is_judged_makes_the_same_in_any_batch(
+    office, size
+):
+    await office.store_facts(
+        missed("h1", client_number=None),
+        talked("c2", NOON + 25),
+        missed("h1", NOON + 26),
+    )
+    office.clock.advance(HOUR)
+    office.lanes._size = size
+    await office.work()
+    (case,) = await office.cases()
+    assert (case.status, case.attempts) == (CaseStatus.OPEN, 1), "he had called once more than was answered"
+
+
 async def test_a_platform_that_repeats_itself_under_ever_new_ids_neither_blocks_the_others_nor_hides_the_end(office):
     again = [replace(ringing(), event_id=f"again-{n}") for n in range(1000)]
     await office.store_facts(*again)
